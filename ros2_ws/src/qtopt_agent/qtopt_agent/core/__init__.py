@@ -1,0 +1,1 @@
+"""Plain values and protocols shared by every layer; imports numpy only."""

@@ -1,0 +1,17 @@
+"""Errors a user can act on. The command line prints their text and exits with code 2."""
+
+
+class QtoptError(Exception):
+    """Base of every error raised on purpose; the text names the thing, its value and what was expected."""
+
+
+class InvalidInput(QtoptError, ValueError):
+    """A value from outside (an image, a state, an action, an option) is not what was expected."""
+
+
+class CorruptEpisode(QtoptError):
+    """An episode on disk cannot be read as a whole."""
+
+
+class IncompatibleModel(QtoptError):
+    """A model's files, hashes or specification do not fit what is asked of it."""

@@ -1,0 +1,47 @@
+"""What the agent sees at one instant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtopt_agent.core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class ObservationSpec:
+    """Shape of an observation. `image_size` is (height, width) in pixels, (0, 0) where there is no camera."""
+
+    image_size: tuple[int, int]
+    state_names: tuple[str, ...]
+
+    @property
+    def state_size(self) -> int:
+        return len(self.state_names)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One observation.
+
+    image: uint8 [H, W, 3] RGB. state: float32 [S], named and scaled by the profile. stamp: capture time, s.
+    privileged: float32 [P], known in simulation only and never shown to a policy.
+    """
+
+    image: NDArray[np.uint8]
+    state: NDArray[np.float32]
+    stamp: float
+    privileged: NDArray[np.float32] | None = None
+
+    def validate(self, spec: ObservationSpec) -> None:
+        """Raise InvalidInput, naming the part at fault, unless this observation fits `spec`."""
+        expected = (*spec.image_size, 3)
+        if self.image.dtype != np.uint8 or self.image.shape != expected:
+            raise InvalidInput(f"image is {self.image.dtype} {list(self.image.shape)}, expected uint8 {list(expected)}")
+        if self.state.dtype != np.float32 or self.state.shape != (spec.state_size,):
+            raise InvalidInput(
+                f"state is {self.state.dtype} {list(self.state.shape)}, expected float32 [{spec.state_size}]"
+            )
+        if not np.isfinite(self.state).all():
+            bad = [name for name, value in zip(spec.state_names, self.state, strict=True) if not np.isfinite(value)]
+            raise InvalidInput(f"state has values that are not finite: {', '.join(bad)}")
