@@ -1,0 +1,167 @@
+"""The embedded simulator as a Robot: a floating gripper over a bin of objects."""
+
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.simulation import scene
+from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.rays import RayCamera
+from qtopt_agent.simulation.scene import BIN_HALF, MAX_APERTURE, SUBSTEPS, Appearance
+
+ObjectSource = Callable[[np.random.Generator], ObjectSpec]
+
+LIFT_HEIGHT = 0.05  # m: a grasp counts when the object's lowest point is above this, the height of the walls
+_WORKSPACE_LOW = np.array([-BIN_HALF, -BIN_HALF, 0.003])
+_WORKSPACE_HIGH = np.array([BIN_HALF, BIN_HALF, 0.24])
+_LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force
+_CHUNK = 10  # substeps between two set points
+
+
+class SimulatedRobot:
+    """A 4-DoF gripper with a wrist camera above a bin with `clutter` (fewest, most) objects from `source`.
+
+    Every reset lays out new objects, colours and light from its seed alone: the same seed gives the same episode.
+    """
+
+    def __init__(self, profile: Profile, source: ObjectSource, clutter: tuple[int, int] = (1, 1)) -> None:
+        self._profile = profile
+        self._source = source
+        self._clutter = clutter
+        size = profile.observation.image_size
+        # Small images are averaged from several rays a pixel, as a real lens and sensor would.
+        oversample = 2 if size[0] <= 64 else 1
+        self._camera = RayCamera(profile.camera, size, oversample) if profile.camera != "none" else None
+        self._steps = 0
+
+    @property
+    def object_names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self._objects)
+
+    @property
+    def time(self) -> float:
+        """Simulated time, s."""
+        return float(self._data.time)
+
+    def reset(self, seed: int) -> Observation:
+        """Lay out new objects and return the hand, open, to a start pose 17-21 cm above the floor."""
+        rng = np.random.default_rng(seed)
+        count = int(rng.integers(self._clutter[0], self._clutter[1] + 1))
+        self._objects = [self._source(rng) for _ in range(count)]
+        self._appearance = Appearance.sample(count, rng)
+        self._model = scene.build_model(self._objects, self._appearance)
+        self._data = mujoco.MjData(self._model)
+        self._hand = self._model.body("hand").id
+        self._bodies = [self._model.body(f"object{i}").id for i in range(count)]
+        self._closed = False
+        self._steps = 0
+        self._place_objects(rng)
+        start = np.array([*rng.uniform(-0.04, 0.04, 2), rng.uniform(0.17, 0.21), rng.uniform(-np.pi, np.pi)])
+        self._data.qpos[:4] = start
+        self._data.qvel[:6] = 0
+        self._data.qpos[4:6] = MAX_APERTURE / 2
+        self._data.ctrl[:] = [*start, MAX_APERTURE / 2, MAX_APERTURE / 2]
+        mujoco.mj_forward(self._model, self._data)
+        return self.observe()
+
+    def _place_objects(self, rng: np.random.Generator) -> None:
+        """Drop the objects one beside the other, far enough apart to start without overlap, and let them settle."""
+        radii = [float(np.linalg.norm(spec.outline[:, :2], axis=1).max()) for spec in self._objects]
+        placed: list[tuple[float, float, float]] = []
+        height = 0.0
+        for i, spec in enumerate(self._objects):
+            room = max(BIN_HALF - radii[i] - 0.005, 0.01)
+            for _ in range(40):
+                x, y = rng.uniform(-room, room, 2)
+                if all(np.hypot(x - a, y - b) > radii[i] + r + 0.004 for a, b, r in placed):
+                    break
+            else:
+                height += 0.08  # no free place left: drop it on top of the others
+            placed.append((x, y, radii[i]))
+            yaw = rng.uniform(-np.pi, np.pi)
+            z = -spec.outline[:, 2].min() + 0.002 + height
+            self._data.qpos[6 + 7 * i : 13 + 7 * i] = [x, y, z, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+        # The hand waits out of the way.
+        self._data.qpos[:3] = self._data.ctrl[:3] = (0, 0, 0.6)
+        mujoco.mj_step(self._model, self._data, nstep=100 if height == 0 else 300)
+
+    def pose(self) -> NDArray[np.float64]:
+        """Measured finger-tip position x, y, z in m and yaw in rad."""
+        return self._data.qpos[:4].copy()
+
+    def aperture(self) -> float:
+        """Measured distance between the fingers, m."""
+        return float(self._data.qpos[4] + self._data.qpos[5])
+
+    def outline(self, index: int) -> NDArray[np.float64]:
+        """Surface points [N, 3] of an object in the world, m."""
+        body = self._bodies[index]
+        turn = self._data.xmat[body].reshape(3, 3)
+        # xpos is the body frame's origin, which the generator's points refer to.
+        return np.asarray(self._objects[index].outline @ turn.T + self._data.xpos[body])
+
+    def observe(self) -> Observation:
+        pose = self.pose()
+        outlines = [self.outline(i) for i in range(len(self._bodies))]
+        nearest = min(outlines, key=lambda points: float(np.linalg.norm(points.mean(0) - pose[:3])))
+        privileged = measure(nearest, pose[:3], float(pose[3]))
+        known = {
+            "aperture_m": self.aperture(),
+            "height_m": float(pose[2]),
+            "closed": float(self._closed),
+            "steps_done": self._steps / self._profile.max_steps,
+            **dict(zip(PRIVILEGED_NAMES, privileged, strict=True)),
+        }
+        state = np.array([known[name] for name in self._profile.observation.state_names], dtype=np.float32)
+        if self._camera is None:
+            image = np.zeros((0, 0, 3), dtype=np.uint8)
+        else:
+            image = self._camera.render(self._model, self._data, self._appearance.light)
+        return Observation(image, state, self.time, privileged)
+
+    def execute(self, action: Action) -> Action:
+        """Move for one 0.2 s control step. Returns the action with its translation cut to the workspace."""
+        pose = self.pose()
+        self._steps += 1
+        if action.terminate:
+            return action
+        c, s = np.cos(pose[3]), np.sin(pose[3])
+        to_world = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+        target = np.clip(pose[:3] + to_world @ action.translation, _WORKSPACE_LOW, _WORKSPACE_HIGH)
+        if action.gripper != GripperCommand.KEEP:
+            self._closed = action.gripper == GripperCommand.CLOSE
+        self._drive(target, pose[3] + action.yaw)
+        executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
+        return Action(executed, action.yaw, action.gripper)
+
+    def _drive(self, target: NDArray[np.float64], yaw: float) -> None:
+        data = self._data
+        data.ctrl[4:6] = 0.0 if self._closed else MAX_APERTURE / 2
+        data.ctrl[3] = yaw
+        for _ in range(SUBSTEPS // _CHUNK):
+            ahead = target - data.qpos[:3]
+            distance = np.linalg.norm(ahead)
+            data.ctrl[:3] = data.qpos[:3] + ahead * min(1.0, _LEAD / max(distance, 1e-9))
+            mujoco.mj_step(self._model, data, nstep=_CHUNK)
+
+    def succeeded(self) -> bool:
+        """True while the gripper holds an object clear above the walls."""
+        if not self._closed or self.aperture() < 0.002:
+            return False
+        tips = self.pose()[:3]
+        for i in range(len(self._bodies)):
+            points = self.outline(i)
+            if points[:, 2].min() > LIFT_HEIGHT and np.linalg.norm(points.mean(0) - tips) < 0.1:
+                return True
+        return False
+
+    def scene_image(self, height: int, width: int) -> NDArray[np.uint8]:
+        """A picture of the whole scene for people, uint8 [height, width, 3] RGB."""
+        camera = RayCamera("scene", (height, width), oversample=2, shadows=True)
+        return camera.render(self._model, self._data, self._appearance.light)
