@@ -1,7 +1,7 @@
 """Objects to grasp: a generator of shape families, split so that held-out shapes and sizes are never trained on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +57,15 @@ def _tee(rng: np.random.Generator, width: float) -> list[Part]:
 
 def _cluster(rng: np.random.Generator, width: float) -> list[Part]:
     """Two or three overlapping primitives in a row: the training family with the most varied outlines."""
-    parts = []
-    for y in np.linspace(-0.022, 0.022, int(rng.integers(2, 4))):
+    parts: list[Part] = []
+    y = 0.0
+    for _ in range(int(rng.integers(2, 4))):
         w = width / 2 * rng.uniform(0.6, 1.0)
-        kind = rng.choice(["box", "sphere", "cylinder"])
-        size = {"box": (w, 0.016, rng.uniform(0.010, 0.025)), "sphere": (w,), "cylinder": (w, rng.uniform(0.01, 0.025))}
-        parts.append(Part(str(kind), size[str(kind)], (rng.uniform(-0.006, 0.006), y, 0)))
-    return parts
+        kind = str(rng.choice(["box", "sphere", "cylinder"]))
+        size = {"box": (w, w, rng.uniform(0.010, 0.025)), "sphere": (w,), "cylinder": (w, rng.uniform(0.01, 0.025))}[kind]
+        y += 0.75 * (parts[-1].size[0] + w) if parts else 0.0
+        parts.append(Part(kind, size, (rng.uniform(-0.006, 0.006), y, 0)))
+    return [replace(part, position=(part.position[0], part.position[1] - y / 2, 0)) for part in parts]
 
 
 def _prism(sides: int, radius: float, top: float, height: float) -> Part:

@@ -13,7 +13,7 @@ from qtopt_agent.simulation import scene
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
 from qtopt_agent.simulation.objects import ObjectSpec
 from qtopt_agent.simulation.rays import RayCamera
-from qtopt_agent.simulation.scene import BIN_HALF, MAX_APERTURE, SUBSTEPS, Appearance
+from qtopt_agent.simulation.scene import BIN_HALF, LAYOUT_HALF, MAX_APERTURE, SUBSTEPS, Appearance
 
 ObjectSource = Callable[[np.random.Generator], ObjectSpec]
 
@@ -76,7 +76,7 @@ class SimulatedRobot:
         placed: list[tuple[float, float, float]] = []
         height = 0.0
         for i, spec in enumerate(self._objects):
-            room = max(BIN_HALF - radii[i] - 0.005, 0.01)
+            room = min(LAYOUT_HALF, BIN_HALF - radii[i] - 0.005)
             for _ in range(40):
                 x, y = rng.uniform(-room, room, 2)
                 if all(np.hypot(x - a, y - b) > radii[i] + r + 0.004 for a, b, r in placed):

@@ -8,7 +8,8 @@ import numpy as np
 
 from qtopt_agent.simulation.objects import ObjectSpec
 
-BIN_HALF = 0.14  # m, inner half width
+BIN_HALF = 0.16  # m, inner half width
+LAYOUT_HALF = 0.105  # m: objects are laid out where an open jaw fits beside the walls; pushes may move them there
 WALL_HEIGHT = 0.05  # m
 MAX_APERTURE = 0.085  # m, as common two-finger jaws
 CAMERA_HEIGHT = 0.105  # m above the finger tips

@@ -54,12 +54,12 @@ class ScriptedPolicy:
 
     def _spoil(self, action: Action, rng: np.random.Generator) -> Action:
         clumsy = self._clumsiness
-        slip = rng.random() < 0.15 * clumsy
-        noise = rng.normal(0, clumsy * (0.025 if slip else 0.006), 3)
-        yaw = action.yaw + rng.normal(0, clumsy * (0.6 if slip else 0.15))
+        slip = rng.random() < 0.35 * clumsy
+        noise = rng.normal(0, clumsy * (0.04 if slip else 0.012), 3)
+        yaw = action.yaw + rng.normal(0, clumsy * (1.0 if slip else 0.35))
         gripper, terminate = action.gripper, action.terminate
-        if rng.random() < 0.05 * clumsy:
+        if rng.random() < 0.11 * clumsy:
             gripper = GripperCommand(rng.integers(3))
-        if rng.random() < 0.01 * clumsy:
+        if rng.random() < 0.03 * clumsy:
             terminate = True
         return Action((action.translation + noise).astype(np.float32), yaw, gripper, terminate)
