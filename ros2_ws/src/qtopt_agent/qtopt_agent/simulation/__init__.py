@@ -1,11 +1,11 @@
 """The embedded MuJoCo world: runs wherever Python runs."""
 
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.simulation.measurement import PRIVILEGED_SIZE
+from qtopt_agent.simulation.measurement import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.simulation.objects import sample_object
 from qtopt_agent.simulation.robot import SimulatedRobot
 
-__all__ = ["PRIVILEGED_SIZE", "SimulatedRobot", "make_robot"]
+__all__ = ["ACTION_NAMES", "MIRRORS", "PRIVILEGED_NAMES", "PRIVILEGED_SIZE", "SimulatedRobot", "make_robot"]
 
 
 def make_robot(profile: Profile, objects: str = "train", clutter: tuple[int, int] = (1, 1)) -> SimulatedRobot:
