@@ -15,3 +15,7 @@ class CorruptEpisode(QtoptError):
 
 class IncompatibleModel(QtoptError):
     """A model's files, hashes or specification do not fit what is asked of it."""
+
+
+class StorageError(QtoptError):
+    """A file could not be written: the disk is full, permission is missing."""
