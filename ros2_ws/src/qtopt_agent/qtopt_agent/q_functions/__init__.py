@@ -1,0 +1,6 @@
+"""Q-functions: torch modules that share encode() and evaluate()."""
+
+from qtopt_agent.q_functions.base import QFunction
+from qtopt_agent.q_functions.factory import make_q_function
+
+__all__ = ["QFunction", "make_q_function"]
