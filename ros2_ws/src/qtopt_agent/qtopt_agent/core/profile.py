@@ -26,6 +26,10 @@ class Profile:
     discount: float
     success_reward: float = 1.0
 
+    def reward(self, last: bool, success: bool) -> float:
+        """The reward of one step; `success` counts on the episode's last step only."""
+        return self.success_reward * success if last else -self.step_cost
+
 
 PAPER = Profile(
     # Kalashnikov et al. 2018, section 4 and appendix: 472x472 crop, 20 steps, penalty 0.05, discount 0.9.

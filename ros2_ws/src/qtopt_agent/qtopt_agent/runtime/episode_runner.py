@@ -51,7 +51,7 @@ class EpisodeRunner:
                 observation,
                 action.to_vector(),
                 executed.to_vector(),
-                profile.success_reward * success if terminal else -profile.step_cost,
+                profile.reward(terminal, success),
                 terminal,
                 decision.q,
                 inferred,

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Of the object nearest to the finger tips, in the gripper frame; m, except the two of the outline's orientation (-1..1).
+# Of the object nearest to the finger tips, in the gripper frame; m, except the outline's orientation (-1..1).
 PRIVILEGED_NAMES = (
     "object_x_m",
     "object_y_m",

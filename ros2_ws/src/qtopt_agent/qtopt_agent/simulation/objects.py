@@ -62,7 +62,9 @@ def _cluster(rng: np.random.Generator, width: float) -> list[Part]:
     for _ in range(int(rng.integers(2, 4))):
         w = width / 2 * rng.uniform(0.6, 1.0)
         kind = str(rng.choice(["box", "sphere", "cylinder"]))
-        size = {"box": (w, w, rng.uniform(0.010, 0.025)), "sphere": (w,), "cylinder": (w, rng.uniform(0.01, 0.025))}[kind]
+        # Both heights are drawn whatever the kind, so that the sequence of draws never depends on it.
+        box, cylinder = (w, w, rng.uniform(0.010, 0.025)), (w, rng.uniform(0.01, 0.025))
+        size = {"box": box, "sphere": (w,), "cylinder": cylinder}[kind]
         y += 0.75 * (parts[-1].size[0] + w) if parts else 0.0
         parts.append(Part(kind, size, (rng.uniform(-0.006, 0.006), y, 0)))
     return [replace(part, position=(part.position[0], part.position[1] - y / 2, 0)) for part in parts]

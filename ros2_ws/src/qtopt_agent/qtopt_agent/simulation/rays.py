@@ -4,13 +4,15 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
+
 _AMBIENT = 0.35
 _GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)  # all but the palm, which sits around the wrist camera
 _ALL_GROUPS = np.array([1, 1, 1, 1, 0, 0], dtype=np.uint8)
 
 
 class RayCamera:
-    """Renders a named camera of a model at `size` (height, width) px, area-averaged from `oversample`^2 rays a pixel."""
+    """Renders a named camera of a model at `size` (height, width) px, averaged from `oversample`^2 rays a pixel."""
 
     def __init__(self, camera: str, size: tuple[int, int], oversample: int = 2, shadows: bool = False) -> None:
         self._camera = camera
@@ -24,9 +26,9 @@ class RayCamera:
         self._geom = np.empty(count, dtype=np.int32)
         self._distance = np.empty(count)
         self._normal = np.empty((count, 3))
-        self._directions: NDArray[np.float64] | None = None
+        self._directions: Array | None = None
 
-    def _camera_rays(self, fovy: float) -> NDArray[np.float64]:
+    def _camera_rays(self, fovy: float) -> Array:
         height, width = self._grid
         reach = np.tan(np.radians(fovy) / 2)
         v = (1 - (np.arange(height) + 0.5) / height * 2) * reach
@@ -41,7 +43,7 @@ class RayCamera:
             self._directions = self._camera_rays(float(model.cam_fovy[index]))
         origin = data.cam_xpos[index]
         rays = self._directions @ data.cam_xmat[index].reshape(3, 3).T
-        self._cast(model, data, origin, rays, self._geom, self._distance, self._normal)
+        self._cast(model, data, origin, rays)
         facing = np.maximum(self._normal @ np.asarray(light), 0)
         hit = self._geom >= 0
         if self._shadows:
@@ -55,13 +57,14 @@ class RayCamera:
             pixels = pixels.reshape(self._size[0], k, self._size[1], k, 3).mean((1, 3))
         return np.asarray(np.clip(pixels * 255 + 0.5, 0, 255), dtype=np.uint8)
 
-    def _cast(self, model, data, origin, rays, geom, distance, normal) -> None:  # type: ignore[no-untyped-def]
+    def _cast(self, model: mujoco.MjModel, data: mujoco.MjData, origin: Array, rays: Array) -> None:
         mujoco.mj_multiRay(
-            model, data, origin, rays.ravel(), self._groups, True, -1, geom, distance, normal.ravel(), len(rays), 10.0
-        )
+            model, data, origin, rays.ravel(), self._groups, True, -1, self._geom, self._distance, self._normal.ravel(),
+            len(rays), 10.0,
+        )  # fmt: skip
 
-    def _lit(self, model, data, points, light) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
-        """1 where a point sees the light, 0 in shadow: rays cast from a far light towards each point."""
+    def _lit(self, model: mujoco.MjModel, data: mujoco.MjData, points: Array, light: tuple[float, ...]) -> Array:
+        """1 where a point sees the light, less in shadow: rays cast from a far light towards each point."""
         source = np.asarray(light) * 3.0
         towards = points - source
         length = np.linalg.norm(towards, axis=1)

@@ -42,6 +42,7 @@ class SimulatedRobot:
 
     @property
     def object_names(self) -> tuple[str, ...]:
+        """Names of the objects in the bin, for the episode's record."""
         return tuple(spec.name for spec in self._objects)
 
     @property
@@ -107,6 +108,7 @@ class SimulatedRobot:
         return np.asarray(self._objects[index].outline @ turn.T + self._data.xpos[body])
 
     def observe(self) -> Observation:
+        """What the camera and the joints say now, and the privileged measurement of the nearest object."""
         pose = self.pose()
         outlines = [self.outline(i) for i in range(len(self._bodies))]
         nearest = min(outlines, key=lambda points: float(np.linalg.norm(points.mean(0) - pose[:3])))
@@ -146,7 +148,7 @@ class SimulatedRobot:
         data.ctrl[3] = yaw
         for _ in range(SUBSTEPS // _CHUNK):
             ahead = target - data.qpos[:3]
-            distance = np.linalg.norm(ahead)
+            distance = float(np.linalg.norm(ahead))
             data.ctrl[:3] = data.qpos[:3] + ahead * min(1.0, _LEAD / max(distance, 1e-9))
             mujoco.mj_step(self._model, data, nstep=_CHUNK)
 

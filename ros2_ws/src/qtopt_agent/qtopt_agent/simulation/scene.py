@@ -42,9 +42,7 @@ class Appearance:
         saturation = rng.uniform(0.6, 1.0, count)[:, None]
         colours = bright[:, None] * (1 - saturation + saturation * np.clip(wheel, 0, 1))
         light = np.array([*rng.uniform(-0.6, 0.6, 2), 1.0])
-        return Appearance(
-            tuple(floor), tuple(wall), tuple(map(tuple, colours)), tuple(light / np.linalg.norm(light))
-        )
+        return Appearance(tuple(floor), tuple(wall), tuple(map(tuple, colours)), tuple(light / np.linalg.norm(light)))
 
 
 def _numbers(values: object) -> str:
@@ -71,8 +69,8 @@ def _object_xml(index: int, spec: ObjectSpec, colour: tuple[float, ...]) -> tupl
 def _wall_xml(appearance: Appearance) -> str:
     centre, half = BIN_HALF + 0.005, WALL_HEIGHT / 2
     rgba = f"{_numbers(appearance.wall)} 1"
-    sides = [(centre, 0, 0.005, centre + 0.005), (-centre, 0, 0.005, centre + 0.005)]
-    sides += [(0, centre, centre - 0.005, 0.005), (0, -centre, centre - 0.005, 0.005)]
+    sides = [(centre, 0.0, 0.005, centre + 0.005), (-centre, 0.0, 0.005, centre + 0.005)]
+    sides += [(0.0, centre, centre - 0.005, 0.005), (0.0, -centre, centre - 0.005, 0.005)]
     return "".join(
         f'<geom class="bin" type="box" pos="{x} {y} {half}" size="{sx} {sy} {half}" rgba="{rgba}"/>'
         for x, y, sx, sy in sides
@@ -105,16 +103,19 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     <geom friction="0.8 0.01 0.0002" {_CONTACT}/>
     <default class="object"><geom condim="4" group="1"/></default>
     <default class="bin"><geom condim="3" group="0"/></default>
-    <default class="pad"><geom condim="4" friction="1.2 0.02 0.0002" mass="0.02" group="2" rgba="0.1 0.1 0.1 1"/></default>
+    <default class="pad">
+      <geom condim="4" friction="1.2 0.02 0.0002" mass="0.02" group="2" rgba="0.1 0.1 0.1 1"/>
+    </default>
     <default class="finger"><joint type="slide" range="0 {half}" damping="2" armature="0.05"/></default>
   </default>
   <asset>{assets}</asset>
   <worldbody>
     <light directional="true" castshadow="false" dir="{_numbers(np.negative(appearance.light))}" diffuse="0.7 0.7 0.7"
       ambient="0.3 0.3 0.3" specular="0 0 0"/>
-    <camera name="shoulder" pos="0 -0.42 0.42" xyaxes="1 0 0 0 0.7071 0.7071" fovy="42"/>
-    <camera name="scene" pos="0.34 -0.42 0.36" xyaxes="0.78 0.63 0 -0.33 0.41 0.85" fovy="42"/>
-    <geom name="floor" class="bin" type="box" pos="0 0 -0.05" size="0.6 0.6 0.05" rgba="{_numbers(appearance.floor)} 1"/>
+    <camera name="shoulder" pos="0 -0.6 0.56" xyaxes="1 0 0 0 0.5914 0.8064" fovy="44"/>
+    <camera name="scene" pos="0.42 -0.52 0.44" xyaxes="0.7779 0.6283 0 -0.2713 0.3359 0.902" fovy="46"/>
+    <geom name="floor" class="bin" type="box" pos="0 0 -0.05" size="0.6 0.6 0.05"
+      rgba="{_numbers(appearance.floor)} 1"/>
     {_wall_xml(appearance)}
     <body name="hand" gravcomp="1">
       <joint name="x" type="slide" axis="1 0 0"/>

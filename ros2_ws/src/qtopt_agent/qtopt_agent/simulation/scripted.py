@@ -29,7 +29,7 @@ class ScriptedPolicy:
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """Choose a noisy step towards the object. Raises InvalidInput where there is no privileged measurement."""
         if observation.privileged is None:
-            raise InvalidInput("the scripted policy needs a simulator's privileged measurement; the observation has none")
+            raise InvalidInput("the scripted policy needs a simulator's privileged measurement; there is none")
         state = dict(zip(self._names, observation.state, strict=True))
         action = self._lift(state["height_m"]) if state["closed"] > 0.5 else self._reach(observation.privileged, state)
         return Decision(self._space.project(self._spoil(action, rng).to_vector()))
@@ -59,7 +59,7 @@ class ScriptedPolicy:
         yaw = action.yaw + rng.normal(0, clumsy * (1.0 if slip else 0.35))
         gripper, terminate = action.gripper, action.terminate
         if rng.random() < 0.11 * clumsy:
-            gripper = GripperCommand(rng.integers(3))
+            gripper = GripperCommand(int(rng.integers(3)))
         if rng.random() < 0.03 * clumsy:
             terminate = True
         return Action((action.translation + noise).astype(np.float32), yaw, gripper, terminate)
