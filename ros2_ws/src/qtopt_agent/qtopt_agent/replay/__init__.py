@@ -1,0 +1,1 @@
+"""Transitions for the learner."""

@@ -1,0 +1,283 @@
+"""Transitions in memory-mapped files: every frame once, whole episodes in a ring, readable after a kill."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtopt_agent.core.episode import Episode
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import Profile
+
+FORMAT = 1
+OFF_POLICY, ON_POLICY = 0, 1
+
+
+class Batch(NamedTuple):
+    """B transitions (s, a, r, s'). Images uint8 [B, H, W, 3]; the rest float32.
+
+    `terminal` is 1 where nothing follows. `mc_return` is the discounted sum of rewards up to the episode's end, 0 where
+    the end is unknown (an interrupted episode). `privileged` [B, P] describes s.
+    """
+
+    image: NDArray[np.uint8]
+    state: NDArray[np.float32]
+    action: NDArray[np.float32]
+    reward: NDArray[np.float32]
+    terminal: NDArray[np.float32]
+    next_image: NDArray[np.uint8]
+    next_state: NDArray[np.float32]
+    mc_return: NDArray[np.float32]
+    privileged: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StoreSpec:
+    """What a store holds. `capacity` counts frames: an episode of T transitions takes T + 1."""
+
+    capacity: int
+    image_size: tuple[int, int]
+    state_size: int
+    action_size: int
+    privileged_size: int
+    discount: float
+
+    @staticmethod
+    def of(profile: Profile, capacity: int, privileged_size: int = 0) -> "StoreSpec":
+        observation = profile.observation
+        return StoreSpec(
+            capacity,
+            observation.image_size,
+            observation.state_size,
+            profile.action_space.size,
+            privileged_size,
+            profile.discount,
+        )
+
+    def columns(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
+        """Type and shape of one row of each file."""
+        return {
+            "image": (np.uint8, (*self.image_size, 3)),
+            "state": (np.float32, (self.state_size,)),
+            "privileged": (np.float32, (self.privileged_size,)),
+            "action": (np.float32, (self.action_size,)),
+            "reward": (np.float32, ()),
+            "terminal": (np.float32, ()),
+            "mc_return": (np.float32, ()),
+            "success": (np.bool_, ()),
+            "source": (np.uint8, ()),
+            "length": (np.int32, ()),
+            "episode": (np.int64, ()),
+        }
+
+
+class _RowQueue:
+    """Rows of one source in order of arrival; the oldest leave first."""
+
+    def __init__(self, capacity: int) -> None:
+        self._rows = np.zeros(capacity, np.int64)
+        self._start = 0
+        self.count = 0
+
+    def push(self, rows: NDArray[np.int64]) -> None:
+        self._rows[(self._start + self.count + np.arange(len(rows))) % len(self._rows)] = rows
+        self.count += len(rows)
+
+    def pop(self, number: int) -> None:
+        self._start = (self._start + number) % len(self._rows)
+        self.count -= number
+
+    def draw(self, number: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        return self._rows[(self._start + rng.integers(self.count, size=number)) % len(self._rows)]
+
+
+class TransitionStore:
+    """A ring of whole episodes in `folder`; a full store forgets its oldest episodes.
+
+    An episode counts once the number in `committed.npy` passes its own, which happens after its data is written. A
+    process killed at any moment therefore leaves whole episodes only.
+    """
+
+    def __init__(self, folder: Path, spec: StoreSpec) -> None:
+        """Open `folder`, or create it. Raises InvalidInput where it holds a store of another specification."""
+        self.spec = spec
+        folder.mkdir(parents=True, exist_ok=True)
+        header = folder / "store.json"
+        wanted = json.dumps({"format": FORMAT, **asdict(spec)}, indent=1)
+        fresh = not header.exists()
+        if not fresh and json.loads(header.read_text()) != json.loads(wanted):
+            raise InvalidInput(f"replay store {folder} holds {header.read_text()}, expected {wanted}")
+        self._files: list[np.memmap[Any, Any]] = []
+
+        def column(name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+            if 0 in shape:  # a part that the profile lacks; zero bytes cannot be mapped
+                return np.zeros(shape, dtype)
+            path = folder / f"{name}.npy"
+            if fresh:
+                mapped = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+            else:
+                mapped = np.lib.format.open_memmap(path, mode="r+")
+                if mapped.shape != shape or mapped.dtype != dtype:
+                    raise InvalidInput(f"{path} is {mapped.dtype} {mapped.shape}, expected {dtype} {shape}")
+            self._files.append(mapped)
+            return np.asarray(mapped)
+
+        self._columns = {
+            name: column(name, dtype, (spec.capacity, *shape)) for name, (dtype, shape) in spec.columns().items()
+        }
+        self._committed = column("committed", np.int64, (1,))
+        if fresh:
+            self._columns["episode"][:] = -1
+            self.flush()
+            temporary = header.with_suffix(".tmp")
+            temporary.write_text(wanted)
+            os.replace(temporary, header)
+        self._queues = (_RowQueue(spec.capacity), _RowQueue(spec.capacity))
+        self._episodes: list[int] = []  # first rows, oldest first
+        self._oldest = 0
+        self._head = 0
+        self._recover()
+
+    @property
+    def episodes_added(self) -> int:
+        """Episodes ever appended, those forgotten since included."""
+        return int(self._committed[0])
+
+    @property
+    def episodes_held(self) -> int:
+        return len(self._episodes) - self._oldest
+
+    def transitions(self, source: int | None = None) -> int:
+        """Transitions that can be sampled, of one source (OFF_POLICY or ON_POLICY) or of both."""
+        return sum(q.count for q in self._queues) if source is None else self._queues[source].count
+
+    def append(self, episode: Episode, on_policy: bool = False) -> None:
+        """Add a whole episode. Raises InvalidInput, and stores nothing, where its parts do not fit the store."""
+        rows = len(episode.steps) + 1
+        if not 2 <= rows <= self.spec.capacity:
+            raise InvalidInput(f"episode {episode.episode_id} has {rows} frames, expected 2..{self.spec.capacity}")
+        data = self._pack(episode)
+        data["source"] = np.full(rows, ON_POLICY if on_policy else OFF_POLICY, np.uint8)
+        if self._head + rows > self.spec.capacity:
+            self._evict_until(self.spec.capacity)
+            self._head = 0
+        self._evict_until(self._head + rows)
+        place = slice(self._head, self._head + rows)
+        for name, values in data.items():
+            self._columns[name][place] = values
+        self._columns["length"][place] = rows
+        self._columns["episode"][place] = self._committed[0]
+        self._committed[0] += 1  # the commit: one aligned store, after everything else
+        self._enter(self._head)
+
+    def sample(self, size: int, rng: np.random.Generator, on_policy_share: float | None = None) -> Batch:
+        """`size` transitions, uniformly; or `on_policy_share` (0..1) of them from the agent's own episodes.
+
+        A source that holds nothing leaves its share to the other. Raises InvalidInput on an empty store.
+        """
+        if self.transitions() == 0:
+            raise InvalidInput("the replay store holds no transitions to sample")
+        off, on = (q.count for q in self._queues)
+        share = on / (on + off) if on_policy_share is None or 0 in (on, off) else on_policy_share
+        fresh = int(rng.binomial(size, share))
+        parts = [q.draw(n, rng) for q, n in zip(self._queues, (size - fresh, fresh), strict=True) if n]
+        return self.gather(np.concatenate(parts))
+
+    def gather(self, rows: NDArray[np.int64]) -> Batch:
+        """The transitions that start at `rows`."""
+        c = self._columns
+        return Batch(
+            c["image"][rows],
+            c["state"][rows],
+            c["action"][rows],
+            c["reward"][rows],
+            c["terminal"][rows],
+            c["image"][rows + 1],
+            c["state"][rows + 1],
+            c["mc_return"][rows],
+            c["privileged"][rows],
+        )
+
+    def success_rate(self, source: int, last: int = 200) -> float:
+        """Share of successes among the `last` newest episodes of `source`; NaN where there are none."""
+        found: list[bool] = []
+        for index in range(len(self._episodes) - 1, self._oldest - 1, -1):
+            first = self._episodes[index]
+            if self._columns["source"][first] == source:
+                found.append(bool(self._columns["success"][first]))
+                if len(found) == last:
+                    break
+        return float(np.mean(found)) if found else float("nan")
+
+    def flush(self) -> None:
+        """Write everything to disk, the commit counter last."""
+        for mapped in self._files:
+            mapped.flush()
+
+    def _pack(self, episode: Episode) -> dict[str, NDArray[Any]]:
+        observations = [*(step.observation for step in episode.steps), episode.final]
+        rewards = np.array([step.reward for step in episode.steps] + [0.0], np.float32)
+        returns = np.zeros(len(rewards), np.float32)
+        if not episode.truncated:
+            for t in range(len(rewards) - 2, -1, -1):
+                returns[t] = rewards[t] + self.spec.discount * returns[t + 1]
+        privileged = [o.privileged for o in observations]
+        if self.spec.privileged_size == 0:
+            privileged = [np.zeros(0, np.float32)] * len(observations)
+        elif any(p is None for p in privileged):
+            raise InvalidInput(f"episode {episode.episode_id} lacks the privileged values that the store holds")
+        last_action = np.zeros(self.spec.action_size, np.float32)
+        data: dict[str, NDArray[Any]] = {
+            "image": np.stack([o.image for o in observations]),
+            "state": np.stack([o.state for o in observations]),
+            "privileged": np.stack([p for p in privileged if p is not None]),
+            "action": np.stack([*(step.commanded for step in episode.steps), last_action]),
+            "reward": rewards,
+            "terminal": np.array([step.terminal for step in episode.steps] + [True], np.float32),
+            "mc_return": returns,
+            "success": np.full(len(rewards), episode.success),
+        }
+        for name, values in data.items():
+            dtype, shape = self.spec.columns()[name]
+            if values.shape[1:] != shape or values.dtype != dtype:
+                raise InvalidInput(
+                    f"episode {episode.episode_id}: {name} is {values.dtype} {list(values.shape[1:])}, "
+                    f"expected {np.dtype(dtype)} {list(shape)}"
+                )
+            if not np.isfinite(values).all():
+                raise InvalidInput(f"episode {episode.episode_id}: {name} has values that are not finite")
+        return data
+
+    def _enter(self, first: int) -> None:
+        rows = int(self._columns["length"][first])
+        self._queues[self._columns["source"][first]].push(np.arange(first, first + rows - 1))
+        self._episodes.append(first)
+        self._head = first + rows
+
+    def _evict_until(self, end: int) -> None:
+        """Forget the oldest episodes while they start in rows head..end: those about to be overwritten."""
+        while self._oldest < len(self._episodes) and self._head <= self._episodes[self._oldest] < end:
+            first = self._episodes[self._oldest]
+            rows = int(self._columns["length"][first])
+            self._queues[self._columns["source"][first]].pop(rows - 1)
+            self._columns["episode"][first : first + rows] = -1
+            self._oldest += 1
+        if self._oldest > 10_000:
+            del self._episodes[: self._oldest]
+            self._oldest = 0
+
+    def _recover(self) -> None:
+        """Rebuild the queues from committed, complete episodes; forget what a kill left of others."""
+        number, length = self._columns["episode"], self._columns["length"]
+        number[number >= self._committed[0]] = -1
+        rows = np.flatnonzero(number >= 0)
+        numbers, firsts, counts = np.unique(number[rows], return_index=True, return_counts=True)
+        for n, first, count in zip(numbers, rows[firsts], counts, strict=True):
+            if count == length[first]:
+                self._enter(int(first))
+            else:
+                number[number == n] = -1
