@@ -1,4 +1,4 @@
-"""What a gripper may do in one step. A value that is not finite is refused; one that is too large is cut and reported."""
+"""What a gripper may do in one step: what is not finite is refused, what is too large is cut and reported."""
 
 from dataclasses import dataclass
 from enum import StrEnum

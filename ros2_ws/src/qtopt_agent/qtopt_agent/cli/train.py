@@ -1,0 +1,63 @@
+"""qtopt train: learn a Q-function from simulated or recorded episodes."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qtopt_agent.cli.main import app
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run: replay, checkpoint, metrics.")],
+    preset: Annotated[str, typer.Option(help="paper, compact, lowdim, or a .yaml file.")] = "compact",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: key=value.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Gradient steps, instead of the preset's.")] = None,
+    minutes: Annotated[float, typer.Option(help="Stop after so many minutes; resume later.")] = float("inf"),
+    actors: Annotated[int | None, typer.Option(help="Actor processes; by default one a spare core.")] = None,
+    episodes: Annotated[
+        Path | None, typer.Option(help="Learn from this folder of recorded episodes and collect none.")
+    ] = None,
+    online: Annotated[bool, typer.Option(help="With --episodes: collect new ones too.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of weights, objects and exploration.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the run's folder.")] = False,
+) -> None:
+    """Train with one learner process and one actor process a spare core.
+
+    Schedules follow gradient steps, not time. Ctrl-C writes a checkpoint and exits with 130; --resume goes on from it.
+    """
+    import torch
+
+    from qtopt_agent.learning.preset import load_preset
+    from qtopt_agent.runtime.memory import keep_freed_memory
+    from qtopt_agent.runtime.training import Training
+
+    torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
+    keep_freed_memory()
+    saved = out / "preset.yaml"
+    chosen = load_preset(str(saved) if resume and saved.exists() else preset)
+    chosen = chosen.override([*(settings or []), *([f"steps={steps}"] if steps is not None else [])])
+    spare = (
+        max(1, len(os.sched_getaffinity(0)) - 1)
+        if hasattr(os, "sched_getaffinity")
+        else max(1, (os.cpu_count() or 2) - 1)
+    )
+    training = Training(
+        chosen,
+        out,
+        seed=seed,
+        actors=spare if actors is None else actors,
+        episodes=episodes,
+        collect=episodes is None or online,
+        resume=resume,
+    )
+    outcome = training.run(minutes)
+    typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")
+    for objects, success in outcome.success.items():
+        typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.evaluate_episodes} episodes")
+    if outcome.interrupted or outcome.steps < chosen.steps:
+        typer.echo(f"go on with: qtopt train --out {out} --seed {seed} --resume")
+    if outcome.interrupted:
+        raise typer.Exit(130)
