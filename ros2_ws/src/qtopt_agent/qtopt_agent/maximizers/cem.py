@@ -1,0 +1,133 @@
+"""The cross-entropy method over mixed actions, for a whole batch of states at once."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qtopt_agent.core.action import ActionSpace
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.maximizers.action_code import ActionCode
+from qtopt_agent.maximizers.base import Maximum
+from qtopt_agent.q_functions.base import QFunction
+
+INITIAL_STD = 0.75
+"""In half ranges: samples reach the bounds, where many of the best grasping motions lie."""
+MIN_STD = 0.02
+MIN_PROBABILITY = 0.05
+"""Of each mode, so that an unlucky first draw does not rule out closing the jaw."""
+
+
+class Search(NamedTuple):
+    """A search under way: Gaussians [B, D], mode probabilities [B, K], elites [B, E, A] with logits [B, E], best."""
+
+    mean: Tensor
+    std: Tensor
+    probability: Tensor
+    elites: Tensor
+    elite_logits: Tensor
+    best_action: Tensor
+    best_logit: Tensor
+    stats: Tensor
+
+
+class CEM(nn.Module):
+    """Rubinstein and Kroese 2004, with the settings of Kalashnikov et al. 2018: 64 samples, 6 elites, 2 iterations.
+
+    Continuous dimensions and angles are independent Gaussians clipped to their bounds (wrapped on a full circle), the
+    flags one categorical; both are refitted to the elites. `keep_elites` lets elites stand again in the next
+    iteration, at no evaluation; `add_mean` replaces one sample of the last iteration by the mean (both from iCEM,
+    Pinneri et al. 2020). `return_best` gives the best sample seen, otherwise the last mean, for one more evaluation.
+    """
+
+    def __init__(
+        self,
+        space: ActionSpace,
+        samples: int = 64,
+        elites: int = 6,
+        iterations: int = 2,
+        *,
+        keep_elites: bool = False,
+        add_mean: bool = False,
+        return_best: bool = True,
+        projection: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        if not (1 <= elites <= samples and iterations >= 1):
+            raise InvalidInput(f"{samples} samples, {elites} elites, {iterations} iterations: need 1 <= elites <= samples")
+        self.samples, self.elites, self.iterations = samples, elites, iterations
+        self.keep_elites, self.add_mean, self.return_best = keep_elites, add_mean, return_best
+        self.rounds = iterations if return_best else iterations + 1
+        self.code = ActionCode(space, projection)
+
+    @property
+    def evaluations(self) -> int:
+        return self.samples * self.iterations + self.rounds - self.iterations
+
+    @torch.no_grad()
+    def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
+        search = self.start(state.shape[0])
+        for i in range(self.rounds):
+            actions = self.ask(search, i, generator)
+            search = self.tell(search, i, actions, q.evaluate(embedding, state, actions))
+        return Maximum(search.best_action, search.best_logit, search.stats)
+
+    def start(self, batch: int) -> Search:
+        """Gaussians over the whole range and every mode alike, for `batch` states."""
+        code = self.code
+        like = code._low
+        return Search(
+            mean=like.new_zeros([batch, code.unit_size]),
+            std=like.new_full([batch, code.unit_size], INITIAL_STD),
+            probability=like.new_full([batch, code.choices], 1.0 / code.choices),
+            elites=like.new_zeros([batch, 0, code.action_size]),
+            elite_logits=like.new_zeros([batch, 0]),
+            best_action=like.new_zeros([batch, code.action_size]),
+            best_logit=like.new_full([batch], -float("inf")),
+            stats=like.new_zeros([0, batch, 3]),
+        )
+
+    def ask(self, search: Search, iteration: int, generator: torch.Generator) -> Tensor:
+        """Actions [B, N, A] to score in this iteration."""
+        mean, mode = search.mean.unsqueeze(1), search.probability.argmax(-1, keepdim=True)
+        if iteration == self.iterations:
+            return self.code.decode(mean, mode)
+        shape = [search.mean.shape[0], self.samples]
+        normal = torch.randn(shape + [search.mean.shape[1]], generator=generator).to(mean.device)
+        uniform = torch.rand(shape + [1], generator=generator).to(mean.device)
+        unit = mean + search.std.unsqueeze(1) * normal
+        choice = (uniform > search.probability.cumsum(-1)[:, :-1].unsqueeze(1)).sum(-1)
+        if self.add_mean and iteration == self.iterations - 1:
+            unit = torch.cat([unit[:, 1:], mean], 1)
+            choice = torch.cat([choice[:, 1:], mode], 1)
+        return self.code.decode(unit, choice)
+
+    def tell(self, search: Search, iteration: int, actions: Tensor, logits: Tensor) -> Search:
+        """The search after scoring `actions` [B, N, A] with `logits` [B, N]."""
+        if not bool(torch.isfinite(logits.sum())):
+            raise InvalidInput("the Q-function returned a value that is not finite")
+        if iteration == self.iterations:
+            mean, std, probability, elites, elite_logits, _, _, stats = search
+            return Search(mean, std, probability, elites, elite_logits, actions[:, 0], logits[:, 0], stats)
+        if self.keep_elites:
+            actions = torch.cat([actions, search.elites], 1)
+            logits = torch.cat([logits, search.elite_logits], 1)
+        elite_logits, index = logits.topk(self.elites, 1)
+        elites = actions.gather(1, index.unsqueeze(-1).expand(-1, -1, actions.shape[2]))
+        unit, modes = self.code.encode(elites)
+        best = unit[:, :1]
+        offset = self.code.difference(unit, best)
+        std = offset.std(1, unbiased=False).clamp_min(MIN_STD)
+        better = elite_logits[:, 0] > search.best_logit
+        values = torch.sigmoid(elite_logits)
+        stats = torch.stack([values[:, 0], values.mean(1), std.mean(1)], -1)
+        return Search(
+            mean=unit[:, 0] + offset.mean(1),
+            std=std,
+            probability=MIN_PROBABILITY + (1 - MIN_PROBABILITY * modes.shape[2]) * modes.mean(1),
+            elites=elites,
+            elite_logits=elite_logits,
+            best_action=torch.where(better.unsqueeze(-1), elites[:, 0], search.best_action),
+            best_logit=torch.where(better, elite_logits[:, 0], search.best_logit),
+            stats=torch.cat([search.stats, stats.unsqueeze(0)]),
+        )
