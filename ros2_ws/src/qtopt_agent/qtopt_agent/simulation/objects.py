@@ -89,6 +89,16 @@ def _dumbbell(rng: np.random.Generator, width: float) -> list[Part]:
     return [rod, Part("sphere", (width / 2,), (0, half, 0)), Part("sphere", (width / 2,), (0, -half, 0))]
 
 
+def _zed(rng: np.random.Generator, width: float) -> list[Part]:
+    w, h, arm, bar = width / 2, rng.uniform(0.010, 0.025), rng.uniform(0.016, 0.026), rng.uniform(0.018, 0.032)
+    ends = [Part("box", (arm, w, h), (s * (arm - w), s * bar, 0)) for s in (-1, 1)]
+    return [Part("box", (w, bar, h)), *ends]
+
+
+def _pyramid(rng: np.random.Generator, width: float) -> list[Part]:
+    return [_prism(4, width / np.sqrt(2), rng.uniform(0.45, 0.8), rng.uniform(0.03, 0.05))]
+
+
 def _ell(rng: np.random.Generator, width: float) -> list[Part]:
     w, h, a, b = width / 2, rng.uniform(0.010, 0.025), rng.uniform(0.025, 0.045), rng.uniform(0.02, 0.04)
     return [Part("box", (w, a, h)), Part("box", (b, w, h), (b - w, a - w, 0))]
@@ -127,11 +137,11 @@ FAMILIES: dict[str, dict[str, Family]] = {
         "tee": _tee,
         "cluster": _cluster,
     },
-    "validation": {"hexagon": _hexagon, "dumbbell": _dumbbell},
+    "validation": {"hexagon": _hexagon, "dumbbell": _dumbbell, "zed": _zed, "pyramid": _pyramid},
     "held-out": {"ell": _ell, "cross": _cross, "frustum": _frustum, "wedge": _wedge, "arch": _arch},
 }
 # Grasp widths in m: held-out objects are also thinner and thicker than any in training.
-WIDTHS = {"train": (0.022, 0.050), "validation": (0.020, 0.052), "held-out": (0.018, 0.056)}
+WIDTHS = {"train": (0.022, 0.050), "validation": (0.019, 0.054), "held-out": (0.018, 0.056)}
 
 
 def rotation(euler: tuple[float, float, float]) -> Array:
