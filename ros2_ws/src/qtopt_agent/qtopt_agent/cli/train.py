@@ -58,6 +58,6 @@ def train(
     for objects, success in outcome.success.items():
         typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.evaluate_episodes} episodes")
     if outcome.interrupted or outcome.steps < chosen.steps:
-        typer.echo(f"go on with: qtopt train --out {out} --seed {seed} --resume")
+        typer.echo(f"go on with: qtopt train --out {out} --resume")
     if outcome.interrupted:
         raise typer.Exit(130)

@@ -1,0 +1,1 @@
+"""Bellman targets, losses, and the learner that puts them together."""

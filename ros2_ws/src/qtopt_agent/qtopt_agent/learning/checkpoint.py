@@ -1,0 +1,49 @@
+"""Files of weights and of whole runs: complete or absent, and read without executing anything from them."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from qtopt_agent.core.errors import IncompatibleModel
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values to `path` by atomic rename, through to the disk."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Inverse of `save_checkpoint`. Raises IncompatibleModel where the file is missing, damaged or holds code."""
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise IncompatibleModel(f"checkpoint {path} cannot be read: {error}") from error
+    if not isinstance(state, dict):
+        raise IncompatibleModel(f"checkpoint {path} holds a {type(state).__name__}, expected a dictionary")
+    return state
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """Publish a network's weights and buffers to `path` (safetensors) by atomic rename."""
+    temporary = path.with_suffix(".tmp")
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
+    os.replace(temporary, path)
+
+
+def load_weights(path: Path, network: nn.Module) -> None:
+    """Load what `save_weights` wrote. Raises IncompatibleModel where it does not fit `network`."""
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise IncompatibleModel(f"weights {path} do not fit: {error}") from error

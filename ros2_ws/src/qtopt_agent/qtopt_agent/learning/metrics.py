@@ -1,0 +1,44 @@
+"""Numbers of a run: TensorBoard for watching, one JSON line an evaluation for plotting."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+
+@torch.no_grad()
+def weight_gap(first: nn.Module, second: nn.Module) -> float:
+    """Root mean square difference between two networks' parameters."""
+    pairs = list(zip(first.parameters(), second.parameters(), strict=True))
+    squares = sum(float((a - b).square().sum()) for a, b in pairs)
+    return (squares / sum(a.numel() for a, _ in pairs)) ** 0.5
+
+
+class Metrics:
+    """Writes under `folder`: TensorBoard events, and evaluations.jsonl. Use as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = SummaryWriter(str(folder))
+        self._evaluations = folder / "evaluations.jsonl"
+
+    def scalars(self, step: int, values: dict[str, float | Tensor]) -> None:
+        """Record each value under its name ("learner/q", "collect/success") at gradient step `step`."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, float(value), step)
+
+    def evaluation(self, step: int, record: dict[str, Any]) -> None:
+        """Record one evaluation: `record` holds objects, episodes, success and whatever else is worth plotting."""
+        self.scalars(step, {f"evaluate/{record['objects']}": record["success"]})
+        with self._evaluations.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **record}) + "\n")
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._writer.close()

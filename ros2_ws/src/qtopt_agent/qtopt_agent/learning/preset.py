@@ -1,0 +1,128 @@
+"""Everything a training run is made from, in one small YAML file."""
+
+from dataclasses import dataclass, fields, replace
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import get_profile
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of one training run. Schedules run with progress = step / `steps`, so machine speed does not change them.
+
+    A pair (a, b) goes linearly from a at progress 0 to b at progress 1. Discount and rewards come from the profile.
+    """
+
+    profile: str
+    steps: int  # gradient steps
+    batch_size: int
+    # Optimiser
+    optimizer: str  # "adamw" or "sgd" (momentum 0.9)
+    learning_rate: float
+    final_learning_rate: float  # cosine from learning_rate; equal values keep it constant
+    weight_decay: float
+    gradient_clip: float = 10.0  # norm of the gradient
+    learning_rate_decay: float = 1.0  # multiplies the rate every learning_rate_decay_steps steps
+    learning_rate_decay_steps: int = 1
+    bf16: bool = True
+    # Bellman targets
+    ema_decay: float = 0.995
+    target_lag: int = 500  # steps
+    cem_samples: int = 64
+    cem_elites: int = 6
+    cem_iterations: int = 2
+    mc_bound_until: float = 0.0  # progress up to which the Monte-Carlo return bounds the target from below
+    auxiliary_weight: float = 0.0
+    symmetry: bool = False  # mirror transitions at random; wants a wrist camera on the gripper's axis
+    # Data
+    capacity: int = 500_000  # frames in the replay store
+    scripted_episodes: int = 10_000
+    min_episodes: int = 1_000  # before the first gradient step
+    episodes_per_1000_steps: float = 0.0  # the learner waits for this many; 0 never waits
+    on_policy_share: tuple[float, float] = (0.5, 0.5)  # of a batch
+    epsilon: tuple[float, float] = (0.2, 0.05)  # probability of a random action
+    noise: tuple[float, float] = (0.1, 0.02)  # standard deviation, as a share of each bound
+    clutter: tuple[int, int] = (1, 1)  # objects in the bin, fewest and most
+    # Housekeeping, in gradient steps
+    publish_every: int = 200
+    checkpoint_every: int = 5_000
+    evaluate_every: int = 5_000
+    evaluate_episodes: int = 100  # on each of training and validation objects
+
+    def __post_init__(self) -> None:
+        get_profile(self.profile)
+        if self.optimizer not in ("adamw", "sgd"):
+            raise InvalidInput(f"optimizer is {self.optimizer!r}, expected adamw or sgd")
+        for name in ("steps", "batch_size", "target_lag", "cem_samples", "cem_elites", "cem_iterations", "capacity"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.ema_decay < 1:
+            raise InvalidInput(f"ema_decay is {self.ema_decay}, expected 0 <= ema_decay < 1")
+
+    def override(self, assignments: list[str]) -> "Preset":
+        """A copy with "key=value" settings applied; values are YAML. Raises InvalidInput on an unknown key."""
+        changes = {}
+        for assignment in assignments:
+            key, separator, value = assignment.partition("=")
+            if not separator:
+                raise InvalidInput(f"setting {assignment!r}: expected key=value")
+            changes[key] = yaml.safe_load(value)
+        return replace(self, **_checked(changes))
+
+
+def load_preset(name: str) -> Preset:
+    """The shipped preset called `name`, or the one in a file that ends in .yaml. Raises InvalidInput."""
+    if name.endswith(".yaml"):
+        try:
+            with open(name, encoding="utf-8") as file:
+                text = file.read()
+        except OSError as error:
+            raise InvalidInput(f"preset {name}: {error.strerror}") from error
+    else:
+        if name not in preset_names():
+            raise InvalidInput(f"unknown preset {name!r}, expected one of {', '.join(preset_names())} or a .yaml file")
+        text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    settings = yaml.safe_load(text)
+    if not isinstance(settings, dict):
+        raise InvalidInput(f"preset {name}: expected key: value lines")
+    settings = _checked(settings)
+    required = {"profile", "steps", "batch_size", "optimizer", "learning_rate", "final_learning_rate", "weight_decay"}
+    if missing := required - settings.keys():
+        raise InvalidInput(f"preset {name} lacks {', '.join(sorted(missing))}")
+    return Preset(**settings)
+
+
+def preset_names() -> list[str]:
+    """Names of the shipped presets."""
+    return sorted(path.name.removesuffix(".yaml") for path in _folder().iterdir() if path.name.endswith(".yaml"))
+
+
+def _folder() -> Any:
+    return resources.files("qtopt_agent.learning") / "presets"
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with the types that Preset declares, or InvalidInput naming the key that is wrong."""
+    known = {field.name: field.type for field in fields(Preset)}
+    checked = {}
+    for key, value in settings.items():
+        if key not in known:
+            raise InvalidInput(f"unknown setting {key!r}, expected one of {', '.join(known)}")
+        kind = known[key]
+        try:
+            if kind is float or kind is int and not isinstance(value, bool) and float(value).is_integer():
+                checked[key] = kind(value)
+            elif kind in (tuple[float, float], tuple[int, int]):
+                first, second = value
+                checked[key] = tuple(kind.__args__[0](x) for x in (first, second))
+            elif type(value) is kind:
+                checked[key] = value
+            else:
+                raise TypeError
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"setting {key} is {value!r}, expected {getattr(kind, '__name__', kind)}") from error
+    return checked

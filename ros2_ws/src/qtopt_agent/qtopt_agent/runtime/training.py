@@ -1,0 +1,286 @@
+"""A training run: one learner process, and actor processes that bring it episodes."""
+
+import json
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from qtopt_agent.core.episode import Episode
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.profile import get_profile
+from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from qtopt_agent.learning.learner import Learner
+from qtopt_agent.learning.metrics import Metrics, weight_gap
+from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.symmetry import Mirror, signs
+from qtopt_agent.q_functions import make_q_function
+from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
+from qtopt_agent.runtime.actors import ActorPool, Order, Result, make_maximizer
+from qtopt_agent.simulation import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
+
+SCALARS_EVERY = 100  # steps
+ENOUGH_ON_POLICY = 2_000  # transitions, before the preset's on-policy share applies
+WAIT = 0.2  # s
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the steps done, whether Ctrl-C ended it, and the last evaluations by object split."""
+
+    steps: int
+    interrupted: bool
+    success: dict[str, float]
+
+
+class Training:
+    """A run in folder `out`: replay/, checkpoint.pt, acting.safetensors, preset.yaml, evaluations.jsonl, TensorBoard.
+
+    `episodes` is a folder of recorded episodes to learn from; `collect` says whether actors add new ones to the replay.
+    """
+
+    def __init__(
+        self,
+        preset: Preset,
+        out: Path,
+        seed: int = 0,
+        actors: int = 1,
+        episodes: Path | None = None,
+        collect: bool = True,
+        resume: bool = False,
+    ) -> None:
+        """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
+
+        A resumed run goes on with its own seed.
+        """
+        self.preset, self.out, self.seed, self._actors, self._collect = preset, out, seed, actors, collect
+        self._checkpoint = out / "checkpoint.pt"
+        if resume != self._checkpoint.exists():
+            raise InvalidInput(
+                f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
+            )
+        if collect and actors < 1:
+            raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "preset.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(preset))), sort_keys=False))
+        profile = get_profile(preset.profile)
+        privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
+        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.capacity, privileged))
+        mirrors = [
+            Mirror(
+                axis,
+                signs(ACTION_NAMES, flipped),
+                signs(profile.observation.state_names, flipped),
+                signs(PRIVILEGED_NAMES, flipped),
+            )
+            for axis, flipped in MIRRORS
+        ]
+        network = make_q_function(profile, privileged, seed)
+        self.learner = Learner(preset, network, make_maximizer(preset), seed, mirrors)
+        self._rng = np.random.default_rng([seed, 2])
+        if resume:
+            self._load()
+        elif episodes is not None:
+            from qtopt_agent.episodes import iter_episodes
+
+            for episode in iter_episodes(episodes):
+                self.store.append(episode, on_policy=episode.policy != "scripted")
+        if not collect and self.store.transitions() == 0:
+            raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
+        self._ordered = self.store.episodes_added
+        self._evaluations: dict[tuple[int, str], list[bool]] = defaultdict(list)
+        self._success: dict[str, float] = {}
+
+    def run(self, minutes: float = float("inf")) -> Outcome:
+        """Learn until the preset's steps are done, `minutes` are over or Ctrl-C; the checkpoint is then up to date."""
+        deadline = time.monotonic() + 60 * minutes
+        preset, learner = self.preset, self.learner
+        self._publish()
+        with (
+            _first_interrupt() as interrupted,
+            Metrics(self.out) as self._metrics,
+            ActorPool(preset, self._actors) as pool,
+            _progress_bar(preset.steps) as bar,
+        ):
+            task = bar.task_ids[0]
+            window, window_step, window_episodes = time.monotonic(), learner.step_count, self.store.episodes_added
+            while learner.step_count < preset.steps and not interrupted and time.monotonic() < deadline:
+                ready = self._may_step()
+                self._exchange(pool, 0.0 if ready else WAIT)
+                if not ready:
+                    bar.update(task, description=f"collecting {self.store.episodes_added} episodes")
+                    continue
+                metrics = self._step()
+                step = learner.step_count
+                if step % SCALARS_EVERY == 0:
+                    elapsed = time.monotonic() - window
+                    rates = {
+                        "speed/steps_per_s": (step - window_step) / elapsed,
+                        "speed/episodes_per_s": (self.store.episodes_added - window_episodes) / elapsed,
+                    }
+                    window, window_step, window_episodes = time.monotonic(), step, self.store.episodes_added
+                    self._record(metrics, rates)
+                    bar.update(task, completed=step, description=self._describe(rates))
+                if step % preset.publish_every == 0:
+                    self._publish()
+                if step % preset.checkpoint_every == 0:
+                    self.save()
+                if step % preset.evaluate_every == 0 or step == preset.steps:
+                    self._order_evaluation(pool)
+            self._publish()
+            self.save()
+            while self._evaluations and not interrupted:
+                bar.update(task, completed=learner.step_count, description="evaluating")
+                self._exchange(pool, WAIT, collect=False)
+            return Outcome(learner.step_count, bool(interrupted), self._success)
+
+    def save(self) -> None:
+        """Write the checkpoint; the replay store goes to the disk before it."""
+        self.store.flush()
+        state = {
+            "learner": self.learner.state_dict(),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "episodes": self.store.episodes_added,
+            "seed": self.seed,
+        }
+        save_checkpoint(self._checkpoint, state)
+
+    def _load(self) -> None:
+        state = load_checkpoint(self._checkpoint)
+        if self.store.episodes_added < state["episodes"]:
+            raise IncompatibleModel(
+                f"{self._checkpoint} was made with {state['episodes']} episodes, the replay store beside it has seen "
+                f"{self.store.episodes_added}"
+            )
+        self.learner.load_state_dict(state["learner"])
+        self._rng.bit_generator.state = json.loads(state["rng"])
+        self.seed = state["seed"]
+
+    def _may_step(self) -> bool:
+        if not self._collect:
+            return True
+        due = self.preset.min_episodes + self.learner.step_count * self.preset.episodes_per_1000_steps / 1000
+        return self.store.episodes_added >= due
+
+    def _step(self) -> dict[str, torch.Tensor]:
+        if self.learner.step_count == 0 and self.preset.auxiliary_weight:
+            self.learner.fit_auxiliary(self.store.sample(4096, self._rng).privileged)
+        return self.learner.step(self.store.sample(self.preset.batch_size, self._rng, self._on_policy_share()))
+
+    def _on_policy_share(self) -> float | None:
+        if self.store.transitions(ON_POLICY) < ENOUGH_ON_POLICY:
+            return None
+        return _ramp(self.preset.on_policy_share, self.learner.progress)
+
+    def _exchange(self, pool: ActorPool, timeout: float, collect: bool = True) -> None:
+        """Take in what the actors have finished, and give them more to do."""
+        for result in pool.poll(timeout):
+            if result.order.evaluation is None:
+                self.store.append(result.episode, on_policy=result.order.weights is not None)
+            else:
+                self._take_evaluation(result)
+        while collect and self._collect and pool.room:
+            pool.submit(self._next_order())
+
+    def _next_order(self) -> Order:
+        number, self._ordered = self._ordered, self._ordered + 1
+        order = Order("train", _seed(self.seed, 0, number))
+        if number < self.preset.scripted_episodes or self.learner.step_count == 0:
+            return order
+        progress = self.learner.progress
+        return Order(
+            order.objects,
+            order.seed,
+            str(self.out / "acting.safetensors"),
+            _ramp(self.preset.epsilon, progress),
+            _ramp(self.preset.noise, progress),
+        )
+
+    def _publish(self) -> None:
+        save_weights(self.out / "acting.safetensors", self.learner.targets.first)
+
+    def _order_evaluation(self, pool: ActorPool) -> None:
+        if self._actors == 0 or self.preset.evaluate_episodes == 0:
+            return
+        step = self.learner.step_count
+        weights = self.out / "evaluated" / f"{step}.safetensors"
+        weights.parent.mkdir(exist_ok=True)
+        save_weights(weights, self.learner.targets.first)
+        for objects in ("train", "validation"):
+            self._evaluations[step, objects] = []
+            for i in range(self.preset.evaluate_episodes):
+                pool.submit(Order(objects, _seed(self.seed, 1, i), str(weights), evaluation=step))
+
+    def _take_evaluation(self, result: Result) -> None:
+        step, objects = result.order.evaluation, result.order.objects
+        assert step is not None
+        outcomes = self._evaluations[step, objects]
+        outcomes.append(result.episode.success)
+        if len(outcomes) == self.preset.evaluate_episodes:
+            del self._evaluations[step, objects]
+            self._success[objects] = float(np.mean(outcomes))
+            record = {"objects": objects, "success": self._success[objects], "of": len(outcomes)}
+            self._metrics.evaluation(step, {**record, "episodes": self.store.episodes_added})
+
+    def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
+        targets = self.learner.targets
+        share = self._on_policy_share()
+        values: dict[str, float | torch.Tensor] = {f"learner/{name}": value for name, value in metrics.items()}
+        values |= rates
+        values |= {
+            "learner/target_gap": weight_gap(targets.first, targets.second),
+            "learner/learning_rate": self.learner.learning_rate(),
+            "data/episodes": self.store.episodes_added,
+            "data/on_policy_share": share if share is not None else 0.0,
+        }
+        for name, source in (("scripted", OFF_POLICY), ("online", ON_POLICY)):
+            if self.store.transitions(source):
+                values[f"success/{name}"] = self.store.success_rate(source)
+        self._metrics.scalars(self.learner.step_count, values)
+
+    def _describe(self, rates: dict[str, float]) -> str:
+        online = self.store.success_rate(ON_POLICY) if self.store.transitions(ON_POLICY) else float("nan")
+        validation = self._success.get("validation", float("nan"))
+        return (
+            f"{rates['speed/steps_per_s']:.0f} steps/s  {self.store.episodes_added} episodes "
+            f"({rates['speed/episodes_per_s']:.0f}/s)  success {online:.0%} online, {validation:.0%} validation"
+        )
+
+
+def _seed(*key: int) -> int:
+    return int(np.random.SeedSequence(key).generate_state(1)[0])
+
+
+def _ramp(ends: tuple[float, float], progress: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * min(1.0, progress)
+
+
+def _progress_bar(steps: int) -> Progress:
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar.add_task("starting", total=steps)
+    return bar
+
+
+@contextmanager
+def _first_interrupt() -> Iterator[list[int]]:
+    """A list that is empty until the first Ctrl-C, so that no gradient step is cut in two; the second one raises."""
+    seen: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, previous)
