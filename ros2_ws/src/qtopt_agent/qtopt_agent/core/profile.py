@@ -49,7 +49,7 @@ COMPACT = Profile(
     camera="wrist",
     observation=ObservationSpec((32, 32), ("aperture_m", "height_m", "closed", "steps_done")),
     action_space=grasp_action_space((0.06, 0.06, 0.06), np.pi / 3),
-    max_steps=16,
+    max_steps=20,
     step_cost=0.01,
     discount=0.95,
 )
@@ -74,7 +74,7 @@ LOWDIM = Profile(
         ),
     ),
     action_space=grasp_action_space((0.06, 0.06, 0.06), np.pi / 3),
-    max_steps=16,
+    max_steps=20,
     step_cost=0.01,
     discount=0.95,
 )

@@ -17,7 +17,7 @@ from qtopt_agent.simulation.scene import BIN_HALF, LAYOUT_HALF, MAX_APERTURE, SU
 
 ObjectSource = Callable[[np.random.Generator], ObjectSpec]
 
-LIFT_HEIGHT = 0.05  # m: a grasp counts when the object's lowest point is above this, the height of the walls
+LIFT_HEIGHT = 0.08  # m: a grasp counts when the object's lowest point is above this, well clear of the walls
 _WORKSPACE_LOW = np.array([-BIN_HALF, -BIN_HALF, 0.003])
 _WORKSPACE_HIGH = np.array([BIN_HALF, BIN_HALF, 0.24])
 _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force

@@ -8,7 +8,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
 
-_DONE_HEIGHT = 0.09  # m of the finger tips, at which a held object counts as lifted
+_DONE_HEIGHT = 0.11  # m of the finger tips, at which a held object counts as lifted
 _NEAR = 0.015  # m beside the object's middle at which the jaw may go down and close
 
 
