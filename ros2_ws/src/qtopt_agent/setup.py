@@ -1,11 +1,51 @@
-"""Package of the grasping agent: installs with pip and with colcon (ament_python)."""
+"""Package of the grasping agent: installs with pip and with colcon (ament_python).
+
+Ranges hold for Python 3.11 to 3.14; requirements/*.txt at the top of the repository pin what `make` installs.
+On Linux, PyPI's torch brings CUDA with it: `--index-url https://download.pytorch.org/whl/cpu` has the one without.
+"""
 
 from setuptools import find_packages, setup
+
+sim = ["mujoco>=3.3", "gymnasium>=1.0"]
+train = ["tensorboard>=2.18"]
+view = ["pillow>=10"]
+dev = [
+    "hypothesis>=6.100",
+    "import-linter>=2.1",
+    "mcap-ros2-support>=0.5.5",
+    "mypy>=1.13",
+    "pre-commit>=4",
+    "pytest>=8",
+    "pytest-cov>=6",
+    "pytest-xdist>=3.6",
+    "ruff>=0.8",
+    "types-PyYAML",
+]
 
 setup(
     name="qtopt_agent",
     version="0.1.0",
+    description="QT-Opt grasping on ROS 2: sense, decide, guard, act, log, learn",
+    license="Apache-2.0",
+    python_requires=">=3.11",
     packages=find_packages(include=["qtopt_agent", "qtopt_agent.*"]),
-    package_data={"qtopt_agent.learning": ["presets/*.yaml"]},
+    package_data={"qtopt_agent.learning": ["presets/*.yaml"], "qtopt_agent.episodes": ["msg/*.msg"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/qtopt_agent"]),
+        ("share/qtopt_agent", ["package.xml"]),
+    ],
+    install_requires=[
+        "lz4>=4.3",
+        "mcap>=1.2",
+        "numpy>=1.26",
+        "PyYAML>=6",
+        "rich>=13",
+        "rosbags>=0.10",
+        "safetensors>=0.4",
+        "torch>=2.5",
+        "typer>=0.15",
+    ],
+    extras_require={"sim": sim, "train": train, "view": view, "dev": dev},
+    tests_require=["pytest"],
     entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main"]},
 )

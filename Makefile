@@ -1,0 +1,55 @@
+# make demo   20 grasps with the released model        make test   all tests, with coverage
+# make check  format, lint, types, import rules        make bench  speed of deciding and simulating
+# Each sets up .venv first, and touches it again only when what it needs has changed.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+RUN := .venv/bin/python -m
+AGENT := ros2_ws/src/qtopt_agent
+
+# A stamp is named after what was installed and where, so a change of either installs again.
+stamp = .venv/$(1)-$(shell (pwd; cat requirements/torch.txt requirements/$(1).txt $(AGENT)/setup.py) | cksum | tr ' ' -)
+DEMO := $(call stamp,demo)
+TEST := $(call stamp,test)
+
+# The networks are small: more threads would only wait for one another.
+export OMP_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+
+.PHONY: demo test bench check format lint types layers
+.DELETE_ON_ERROR:
+
+demo: $(DEMO)
+	.venv/bin/qtopt demo --episodes 20 --seed 0 --out demo
+
+bench: $(DEMO)
+	.venv/bin/qtopt bench decide
+	.venv/bin/qtopt bench simulate
+
+test: $(TEST)
+	$(RUN) pytest -n $(CORES) --cov --cov-report=term --cov-fail-under=85 $(ARGS)
+
+check: format lint types layers
+
+format: $(TEST)
+	$(RUN) ruff format --check
+lint: $(TEST)
+	$(RUN) ruff check
+types: $(TEST)
+	$(RUN) mypy
+layers: $(TEST)
+	.venv/bin/lint-imports
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "qtopt needs Python 3.11 or newer; none of python3, python3.11 .. python3.14 is." \
+		"Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; echo "$(PYTHON) -m venv failed:" \
+		"on Debian and Ubuntu, install python3-venv" >&2; exit 1; }
+
+.venv/%: .venv/bin/python
+	@rm -f .venv/$(firstword $(subst -, ,$*))-*
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --retries 1 -r requirements/torch.txt
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps -r requirements/$(firstword $(subst -, ,$*)).txt
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e $(AGENT)
+	@touch $@
