@@ -15,6 +15,14 @@ class ActionCode(nn.Module):
     choice k sets the k-th. `projection` maps actions [B, N, A] onto further constraints and is applied to every sample.
     """
 
+    _low: Tensor
+    _high: Tensor
+    _half: Tensor
+    _max_angle: Tensor
+    _angle_limit: Tensor
+    _flag_numbers: Tensor
+    _period: Tensor
+
     def __init__(self, space: ActionSpace, projection: nn.Module | None = None) -> None:
         super().__init__()
         self.action_size = space.size
@@ -52,7 +60,7 @@ class ActionCode(nn.Module):
         return actions
 
     def encode(self, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """unit [B, N, D] and one-hot choice [B, N, K] of valid actions."""
+        """Coordinates [B, N, D] and one-hot choice [B, N, K] of valid actions."""
         n, c = self._continuous, self._circles
         continuous = (actions[..., :n] - self._low) / self._half - 1
         circles = actions[..., n : n + 2 * c].unflatten(-1, [c, 2])
@@ -61,6 +69,6 @@ class ActionCode(nn.Module):
         return torch.cat([continuous, angles], -1), torch.cat([1 - flags.sum(-1, keepdim=True), flags], -1)
 
     def difference(self, a: Tensor, b: Tensor) -> Tensor:
-        """a - b in unit coordinates, the short way round where an angle covers the whole circle."""
+        """The difference a - b in unit coordinates, the short way round where an angle covers the whole circle."""
         d = a - b
         return d - self._period * torch.round(d / 2)

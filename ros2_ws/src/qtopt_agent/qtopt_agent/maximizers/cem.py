@@ -1,6 +1,6 @@
 """The cross-entropy method over mixed actions, for a whole batch of states at once."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,6 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import Maximum
 from qtopt_agent.q_functions.base import QFunction
-
-INITIAL_STD = 0.75
-"""In half ranges: samples reach the bounds, where many of the best grasping motions lie."""
-MIN_STD = 0.02
-MIN_PROBABILITY = 0.05
-"""Of each mode, so that an unlucky first draw does not rule out closing the jaw."""
 
 
 class Search(NamedTuple):
@@ -40,6 +34,12 @@ class CEM(nn.Module):
     Pinneri et al. 2020). `return_best` gives the best sample seen, otherwise the last mean, for one more evaluation.
     """
 
+    # In half ranges: samples reach the bounds, where many of the best grasping motions lie.
+    INITIAL_STD: Final = 0.75
+    MIN_STD: Final = 0.02
+    # Of each mode, so that an unlucky first draw does not rule out closing the jaw.
+    MIN_PROBABILITY: Final = 0.05
+
     def __init__(
         self,
         space: ActionSpace,
@@ -54,7 +54,9 @@ class CEM(nn.Module):
     ) -> None:
         super().__init__()
         if not (1 <= elites <= samples and iterations >= 1):
-            raise InvalidInput(f"{samples} samples, {elites} elites, {iterations} iterations: need 1 <= elites <= samples")
+            raise InvalidInput(
+                f"{samples} samples, {elites} elites, {iterations} iterations: need 1 <= elites <= samples"
+            )
         self.samples, self.elites, self.iterations = samples, elites, iterations
         self.keep_elites, self.add_mean, self.return_best = keep_elites, add_mean, return_best
         self.rounds = iterations if return_best else iterations + 1
@@ -62,10 +64,12 @@ class CEM(nn.Module):
 
     @property
     def evaluations(self) -> int:
+        """Actions scored for each state."""
         return self.samples * self.iterations + self.rounds - self.iterations
 
     @torch.no_grad()
     def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
+        """See Maximizer. Raises InvalidInput when the Q-function returns a value that is not finite."""
         search = self.start(state.shape[0])
         for i in range(self.rounds):
             actions = self.ask(search, i, generator)
@@ -78,7 +82,7 @@ class CEM(nn.Module):
         like = code._low
         return Search(
             mean=like.new_zeros([batch, code.unit_size]),
-            std=like.new_full([batch, code.unit_size], INITIAL_STD),
+            std=like.new_full([batch, code.unit_size], self.INITIAL_STD),
             probability=like.new_full([batch, code.choices], 1.0 / code.choices),
             elites=like.new_zeros([batch, 0, code.action_size]),
             elite_logits=like.new_zeros([batch, 0]),
@@ -92,9 +96,9 @@ class CEM(nn.Module):
         mean, mode = search.mean.unsqueeze(1), search.probability.argmax(-1, keepdim=True)
         if iteration == self.iterations:
             return self.code.decode(mean, mode)
-        shape = [search.mean.shape[0], self.samples]
-        normal = torch.randn(shape + [search.mean.shape[1]], generator=generator).to(mean.device)
-        uniform = torch.rand(shape + [1], generator=generator).to(mean.device)
+        batch, n = search.mean.shape[0], self.samples
+        normal = torch.randn([batch, n, search.mean.shape[1]], generator=generator).to(mean.device)
+        uniform = torch.rand([batch, n, 1], generator=generator).to(mean.device)
         unit = mean + search.std.unsqueeze(1) * normal
         choice = (uniform > search.probability.cumsum(-1)[:, :-1].unsqueeze(1)).sum(-1)
         if self.add_mean and iteration == self.iterations - 1:
@@ -117,14 +121,14 @@ class CEM(nn.Module):
         unit, modes = self.code.encode(elites)
         best = unit[:, :1]
         offset = self.code.difference(unit, best)
-        std = offset.std(1, unbiased=False).clamp_min(MIN_STD)
+        std = offset.std(1, unbiased=False).clamp_min(self.MIN_STD)
         better = elite_logits[:, 0] > search.best_logit
         values = torch.sigmoid(elite_logits)
         stats = torch.stack([values[:, 0], values.mean(1), std.mean(1)], -1)
         return Search(
             mean=unit[:, 0] + offset.mean(1),
             std=std,
-            probability=MIN_PROBABILITY + (1 - MIN_PROBABILITY * modes.shape[2]) * modes.mean(1),
+            probability=self.MIN_PROBABILITY + (1 - self.MIN_PROBABILITY * modes.shape[2]) * modes.mean(1),
             elites=elites,
             elite_logits=elite_logits,
             best_action=torch.where(better.unsqueeze(-1), elites[:, 0], search.best_action),

@@ -21,10 +21,12 @@ class RandomShooting:
 
     @property
     def evaluations(self) -> int:
+        """Actions scored for each state."""
         return self.samples
 
     @torch.no_grad()
     def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
+        """See Maximizer. Raises InvalidInput when the Q-function returns a value that is not finite."""
         shape = (len(state), self.samples)
         unit = torch.rand([*shape, self._code.unit_size], generator=generator) * 2 - 1
         choice = torch.randint(self._code.choices, shape, generator=generator)

@@ -18,6 +18,10 @@ class QFunction(nn.Module, ABC):
     Images are uint8 [B, H, W, 3], states float [B, S] and actions float [B, N, A], all in the profile's own units.
     """
 
+    _state_scale: Tensor
+    _action_middle: Tensor
+    _action_scale: Tensor
+
     def __init__(self, profile: Profile, aux_size: int = 0) -> None:
         super().__init__()
         space = profile.action_space
@@ -53,3 +57,15 @@ class QFunction(nn.Module, ABC):
 
     def _scaled_actions(self, actions: Tensor) -> Tensor:
         return (actions.to(self._action_scale.dtype) - self._action_middle) * self._action_scale
+
+
+def make_head(width: int) -> nn.Sequential:
+    """From the sum of a context and an action vector [..., width] to the logit [..., 1]: two hidden layers."""
+    return nn.Sequential(
+        nn.ReLU(inplace=True),
+        nn.Linear(width, width),
+        nn.ReLU(inplace=True),
+        nn.Linear(width, width),
+        nn.ReLU(inplace=True),
+        nn.Linear(width, 1),
+    )

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.q_functions.base import QFunction
+from qtopt_agent.q_functions.base import QFunction, make_head
 
 WIDTH = 128
 
@@ -24,21 +24,20 @@ class CompactQFunction(QFunction):
             raise InvalidInput(f"image size {height}x{width}: the compact network takes 32 to 96 pixels a side")
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(32, 64, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(64, 64, 3, stride=2, padding=1),
-            nn.ReLU(),
-        ).to(memory_format=torch.channels_last)
+            nn.ReLU(inplace=True),
+        )
+        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         cells = -(-height // 8) * -(-width // 8)
         self.image_layer = nn.Linear(64 * cells, WIDTH)
         self.state_layer = nn.Linear(self.state_size, WIDTH)
         self.fused_layer = nn.Linear(WIDTH, WIDTH)
         self.fused_to_head = nn.Linear(WIDTH, WIDTH)
         self.action_layer = nn.Linear(self.action_size, WIDTH, bias=False)
-        self.head = nn.Sequential(
-            nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 1)
-        )
+        self.head = make_head(WIDTH)
         self.auxiliary_head = nn.Linear(WIDTH, aux_size) if aux_size else None
 
     def encode(self, image: Tensor) -> Tensor:
@@ -49,10 +48,12 @@ class CompactQFunction(QFunction):
         return self.image_layer(features.permute(0, 2, 3, 1).flatten(1))
 
     def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
+        """Logits [B, N]: the image and state vector is made once and added to each action's."""
         context = self.fused_to_head(self._fused(embedding, state)).unsqueeze(1)
         return self.head(context + self.action_layer(self._scaled_actions(actions))).squeeze(-1).float()
 
     def auxiliary(self, embedding: Tensor, state: Tensor) -> Tensor:
+        """Predictions [B, aux_size]. Raises InvalidInput where aux_size is 0."""
         if self.auxiliary_head is None:
             raise InvalidInput("this network was made with aux_size=0 and has no auxiliary output")
         return self.auxiliary_head(self._fused(embedding, state)).float()

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.q_functions.base import QFunction
+from qtopt_agent.q_functions.base import QFunction, make_head
 
 WIDTH = 256
 
@@ -19,14 +19,13 @@ class MlpQFunction(QFunction):
         super().__init__(profile)
         self.state_layer = nn.Linear(self.state_size, WIDTH)
         self.action_layer = nn.Linear(self.action_size, WIDTH, bias=False)
-        self.head = nn.Sequential(
-            nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 1)
-        )
+        self.head = make_head(WIDTH)
 
     def encode(self, image: Tensor) -> Tensor:
         """Nothing, [B, 0]."""
         return torch.zeros([image.shape[0], 0], device=image.device)
 
     def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
+        """Logits [B, N]; `embedding` is not used."""
         context = self.state_layer(self._scaled_state(state)).unsqueeze(1)
         return self.head(context + self.action_layer(self._scaled_actions(actions))).squeeze(-1).float()

@@ -1,0 +1,169 @@
+"""The TorchScript policy: one file that Python and C++ load and call.
+
+PyTorch 2.13 calls torch.jit deprecated. It is what C++ loads today, so everything that touches it is in this file, and
+a second format can join it here without touching a caller.
+"""
+
+import copy
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.policy import Decision
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.maximizers import CEM
+from qtopt_agent.policies.greedy import draw_seed
+from qtopt_agent.q_functions import QFunction
+from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
+
+WARM_UP = 3
+"""Calls after which TorchScript's executor has settled on a plan."""
+
+
+class ScriptedPolicy(nn.Module):
+    """encode, evaluate and the whole CEM search in one module, written in the part of Python that TorchScript takes."""
+
+    def __init__(self, q: QFunction, cem: CEM, profile: Profile) -> None:
+        super().__init__()
+        self.q = fuse_batch_norm(q)
+        self.cem = copy.deepcopy(cem)
+        self.image_shape = [*profile.observation.image_size, 3]
+        self.state_size = profile.observation.state_size
+        self.spec = json.dumps(specification(profile))
+
+    @torch.jit.export
+    def encode(self, image: Tensor) -> Tensor:
+        """Embedding [B, ...] of uint8 images [B, H, W, 3]."""
+        return self.q.encode(image)
+
+    @torch.jit.export
+    def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
+        """Logits [B, N] of actions [B, N, A]."""
+        return self.q.evaluate(embedding, state, actions)
+
+    @torch.jit.export
+    def act(self, image: Tensor, state: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The best actions [B, A], their Q [B] and the search's statistics [iterations, B, 3] (see Maximum).
+
+        Takes uint8 images [B, H, W, 3] and float32 states [B, S]; raises on others and on values that are not finite.
+        The same seed (its low 32 bits) gives the same action here, in eager mode and in C++.
+        """
+        if image.dtype != torch.uint8:
+            raise InvalidInput("image is not uint8")
+        if image.dim() != 4 or list(image.shape[1:]) != self.image_shape:
+            raise InvalidInput(f"image is {image.shape}, expected [B, *{self.image_shape}]")
+        if state.dtype != torch.float32:
+            raise InvalidInput("state is not float32")
+        if list(state.shape) != [image.shape[0], self.state_size]:
+            raise InvalidInput(f"state is {state.shape}, expected [{image.shape[0]}, {self.state_size}]")
+        if not bool(torch.isfinite(state).all()):
+            raise InvalidInput("state has values that are not finite")
+        generator = torch.Generator()
+        generator = generator.manual_seed(seed)
+        with torch.no_grad():
+            embedding = self.q.encode(image)
+            search = self.cem.start(image.shape[0])
+            for i in range(self.cem.rounds):
+                actions = self.cem.ask(search, i, generator)
+                search = self.cem.tell(search, i, actions, self.q.evaluate(embedding, state, actions))
+        return search.best_action, torch.sigmoid(search.best_logit), search.stats
+
+
+def specification(profile: Profile) -> dict[str, object]:
+    """What a policy file must agree on with the profile that it is run in."""
+    space = profile.action_space
+    return {
+        "image_size": list(profile.observation.image_size),
+        "state": list(profile.observation.state_names),
+        "action_low": list(space.low),
+        "action_high": list(space.high),
+        "max_angle": list(space.max_angle),
+        "flags": list(space.choices),
+    }
+
+
+def script_policy(q: QFunction, cem: CEM, profile: Profile) -> torch.jit.ScriptModule:
+    """`q` and `cem` compiled into one module with the methods encode, evaluate and act."""
+    with _quiet():
+        return torch.jit.script(ScriptedPolicy(q, cem, profile).eval())
+
+
+def export_policy(q: QFunction, profile: Profile, path: Path, cem: CEM | None = None) -> None:
+    """Write policy.pt for Python and C++; `cem` is the paper's 64 samples, 6 elites, 2 iterations if not given."""
+    module = script_policy(q, cem or CEM(profile.action_space), profile)
+    with _quiet():
+        torch.jit.save(module, str(path))
+
+
+def load_policy(
+    path: Path, profile: Profile, dtype: torch.dtype = torch.float32, name: str = "torchscript"
+) -> "TorchScriptPolicy":
+    """The policy in `path`, tried out once. Raises IncompatibleModel when it is damaged or made for other inputs.
+
+    `dtype=torch.bfloat16` runs the network in half the precision, which is several times faster for the paper's network
+    on processors that have instructions for it; its Q then differs in the third digit.
+    """
+    if not path.is_file():
+        raise IncompatibleModel(f"there is no policy at {path}")
+    with _quiet():
+        try:
+            module = torch.jit.load(str(path), map_location="cpu")
+        except RuntimeError as error:
+            raise IncompatibleModel(f"{path} is not a TorchScript policy: {str(error).splitlines()[0]}") from error
+        if not hasattr(module, "spec") or not hasattr(module, "act"):
+            raise IncompatibleModel(f"{path} is TorchScript, but not a policy written by this package")
+        made_for, wanted = json.loads(module.spec), specification(profile)
+        for key, value in wanted.items():
+            if made_for.get(key) != value:
+                raise IncompatibleModel(f"{path}: {key} is {made_for.get(key)}, profile {profile.name} has {value}")
+    return TorchScriptPolicy(module, profile, dtype, name)
+
+
+class TorchScriptPolicy:
+    """Acts with a compiled module; what the robot runs."""
+
+    def __init__(
+        self,
+        module: torch.jit.ScriptModule,
+        profile: Profile,
+        dtype: torch.dtype = torch.float32,
+        name: str = "torchscript",
+    ) -> None:
+        self.name = name
+        self._spec = profile.observation
+        module.q.to(dtype)
+        with _quiet():
+            self._act: Callable[..., tuple[Tensor, Tensor, Tensor]] = torch.jit.freeze(module, ["act"]).act
+        image = torch.zeros([1, *self._spec.image_size, 3], dtype=torch.uint8)
+        for _ in range(WARM_UP):
+            self.act(image, torch.zeros([1, self._spec.state_size]), 0)
+
+    def act(self, image: Tensor, state: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As `ScriptedPolicy.act`. Raises InvalidInput."""
+        try:
+            with torch.inference_mode():
+                return self._act(image, state, seed)
+        except torch.jit.Error as error:
+            raise InvalidInput(str(error).rstrip().rpartition("InvalidInput: ")[2]) from error
+
+    def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
+        """The best action found. Raises InvalidInput on a wrong observation or a Q that is not finite."""
+        observation.validate(self._spec)
+        image = torch.from_numpy(np.ascontiguousarray(observation.image))[None]
+        action, q, _ = self.act(image, torch.from_numpy(observation.state)[None], draw_seed(rng))
+        return Decision(action[0].numpy(), float(q))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        yield
