@@ -7,11 +7,11 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.q_functions.base import QFunction, make_head
 
-WIDTH = 256
+WIDTH = 128
 
 
 class MlpQFunction(QFunction):
-    """Three hidden layers of 256 over state and action; the state's share of the first layer is computed once."""
+    """Three hidden layers of 128 over state and action; the state's share of the first layer is computed once."""
 
     def __init__(self, profile: Profile, aux_size: int = 0) -> None:
         if aux_size:
