@@ -35,6 +35,8 @@ class Grasping44(QFunction):
                 *(ConvBlock(CHANNELS, 5, padding=2) for _ in range(6)),
             ]
         )
+        self.pool_79 = nn.MaxPool2d(3, ceil_mode=True)
+        self.pool_27 = nn.MaxPool2d(3, padding=1)
         # The seven blocks of the ten-number vector input, each with a layer of its own.
         self.translation = nn.Linear(3, 256)
         self.rotation = nn.Linear(2, 256)
@@ -46,6 +48,7 @@ class Grasping44(QFunction):
         self.vector_norm = batch_norm(256, scale=False)
         self.vector_layer = LinearBlock(256, CHANNELS)
         self.joined = nn.ModuleList([ConvBlock(CHANNELS, 3, padding=1) for _ in range(6)])
+        self.pool_14 = nn.MaxPool2d(2, ceil_mode=True)
         self.valid = nn.ModuleList([ConvBlock(CHANNELS, 3) for _ in range(3)])
         self.dense = nn.ModuleList([LinearBlock(8 * 8 * CHANNELS, CHANNELS), LinearBlock(CHANNELS, CHANNELS)])
         self.logit = nn.Linear(CHANNELS, 1)
@@ -62,8 +65,8 @@ class Grasping44(QFunction):
         for i, block in enumerate(self.stem):
             x = block(x)
             if i == 0:
-                x = F.max_pool2d(x, 3, 3, ceil_mode=True)
-        return F.max_pool2d(x, 3, 3, padding=1)
+                x = self.pool_79(x)
+        return self.pool_27(x)
 
     def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
         """Logits [B, N]: each sample is a 27x27 map of its own from here on."""
@@ -74,7 +77,7 @@ class Grasping44(QFunction):
         x = maps.flatten(0, 1).permute(0, 3, 1, 2)
         for block in self.joined:
             x = block(x)
-        x = F.max_pool2d(x, 2, 2, ceil_mode=True)
+        x = self.pool_14(x)
         for block in self.valid:
             x = block(x)
         x = x.permute(0, 2, 3, 1).flatten(1)
