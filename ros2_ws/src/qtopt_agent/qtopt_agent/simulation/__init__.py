@@ -1,13 +1,33 @@
 """The embedded MuJoCo world: runs wherever Python runs."""
 
+from pathlib import Path
+
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.simulation.measurement import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
-from qtopt_agent.simulation.objects import sample_object
-from qtopt_agent.simulation.robot import SimulatedRobot
+from qtopt_agent.simulation.objects import FAMILIES, sample_object
+from qtopt_agent.simulation.robot import ObjectSource, SimulatedRobot
 
 __all__ = ["ACTION_NAMES", "MIRRORS", "PRIVILEGED_NAMES", "PRIVILEGED_SIZE", "SimulatedRobot", "make_robot"]
 
 
-def make_robot(profile: Profile, objects: str = "train", clutter: tuple[int, int] = (1, 1)) -> SimulatedRobot:
-    """A simulated robot over a bin with `clutter` (fewest, most) objects of a split: train, validation or held-out."""
-    return SimulatedRobot(profile, lambda rng: sample_object(objects, rng), clutter)
+def make_robot(
+    profile: Profile, objects: str = "train", clutter: tuple[int, int] = (1, 1), max_meshes: int | None = None
+) -> SimulatedRobot:
+    """A simulated robot over a bin with `clutter` (fewest, most) objects.
+
+    `objects`: a split of the generator (train, validation or held-out) or a folder of OBJ and STL meshes, of which the
+    first `max_meshes` by name are used. Raises InvalidInput when it is neither.
+    """
+    return SimulatedRobot(profile, _source(objects, max_meshes), clutter)
+
+
+def _source(objects: str, max_meshes: int | None) -> ObjectSource:
+    if objects in FAMILIES:
+        return lambda rng: sample_object(objects, rng)
+    if not Path(objects).is_dir():
+        raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of .obj and .stl meshes")
+    from qtopt_agent.simulation.meshes import load_meshes
+
+    specs = load_meshes(Path(objects), max_meshes)
+    return lambda rng: specs[int(rng.integers(len(specs)))]

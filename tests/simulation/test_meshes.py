@@ -1,0 +1,212 @@
+"""Objects from a folder of meshes."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import vhacdx
+
+from qtopt_agent.core.errors import InvalidInput, StorageError
+from qtopt_agent.core.profile import LOWDIM
+from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation.mesh_files import read_mesh
+from qtopt_agent.simulation.meshes import MAX_WIDTH, _mass, load_mesh, load_meshes
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.scripted import ScriptedPolicy
+
+CORNERS = np.array([(x, y, z) for z in (0, 1) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))], dtype=float)
+QUADS = [(4, 3, 2, 1), (5, 6, 7, 8), (1, 2, 6, 5), (2, 3, 7, 6), (3, 4, 8, 7), (4, 1, 5, 8)]
+
+
+def _obj(vertices: np.ndarray, faces: list[tuple[int, ...]]) -> str:
+    lines = ["v {} {} {}".format(*v) for v in vertices] + ["f " + " ".join(map(str, face)) for face in faces]
+    return "# made for a test\n" + "\n".join(lines) + "\n"
+
+
+def _block(size: tuple[float, float, float], corner: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
+    return CORNERS * size + corner
+
+
+def _prism(outline: list[tuple[float, float]], height: float) -> str:
+    """A solid over a polygon that is star-shaped from its first corner."""
+    n = len(outline)
+    vertices = [(x, y, z) for z in (0.0, height) for x, y in outline]
+    sides = [(i + 1, (i + 1) % n + 1, (i + 1) % n + 1 + n, i + 1 + n) for i in range(n)]
+    bottom = [(1, i + 2, i + 1) for i in range(1, n - 1)]
+    top = [(1 + n, i + 1 + n, i + 2 + n) for i in range(1, n - 1)]
+    return _obj(np.array(vertices), [*bottom, *top, *sides])
+
+
+# An L of two arms of 90 x 30 and 60 x 30 mm, 30 mm high; the inner corner comes first.
+ELL = _prism([(0.03, 0.03), (0.03, 0.09), (0, 0.09), (0, 0), (0.09, 0), (0.09, 0.03)], 0.03)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "things").mkdir()
+    return tmp_path / "things"
+
+
+def test_obj_and_both_kinds_of_stl_give_the_same_solid(folder: Path) -> None:
+    (folder / "a.obj").write_text(_obj(CORNERS, QUADS))
+    vertices, faces = read_mesh(folder / "a.obj")
+    triangles = vertices[faces]
+    text = "solid a\n" + "".join(
+        "facet normal 0 0 0\nouter loop\n" + "".join("vertex {} {} {}\n".format(*v) for v in t) + "endloop\nendfacet\n"
+        for t in triangles
+    )
+    (folder / "b.stl").write_text(text + "endsolid a\n")
+    binary = b"solid but binary".ljust(80) + struct.pack("<I", len(triangles))
+    binary += b"".join(struct.pack("<12fH", 0, 0, 0, *t.ravel(), 0) for t in triangles)
+    (folder / "c.STL").write_bytes(binary)
+    (folder / "d.obj").write_text(_obj(CORNERS, [tuple(n - 9 for n in quad) for quad in QUADS]))  # counted from the end
+    for name in ("b.stl", "c.STL", "d.obj"):
+        other, index = read_mesh(folder / name)
+        assert len(other) == 8 and np.array_equal(other[index], triangles)
+
+
+def test_what_fits_the_jaw_keeps_its_size_and_the_rest_is_made_to_fit(folder: Path) -> None:
+    for name, size in {"fits": (0.03, 0.06, 0.02), "millimetres": (30, 60, 20), "bulky": (0.2, 0.2, 0.2)}.items():
+        (folder / f"{name}.obj").write_text(_obj(_block(size), QUADS))
+    bulky, fits, millimetres = (np.sort(np.ptp(spec.outline, axis=0)) for spec in load_meshes(folder))
+    assert fits == pytest.approx([0.02, 0.03, 0.06], abs=1e-3)
+    assert millimetres == pytest.approx([0.04, 0.05, 0.10], rel=0.3)
+    assert bulky == pytest.approx([MAX_WIDTH] * 3, rel=0.01)
+
+
+def test_pieces_that_are_convex_stay_as_they_are_and_others_are_split(folder: Path) -> None:
+    shifted = [tuple(n + 8 for n in quad) for quad in QUADS]
+    two = np.concatenate([_block((0.03, 0.03, 0.03)), _block((0.05, 0.02, 0.02), (0.02, 0.005, 0.005))])
+    (folder / "a.obj").write_text(_obj(two, QUADS + shifted))
+    (folder / "b.obj").write_text(ELL)
+    blocks, ell = load_meshes(folder)
+    assert [len(part.vertices) for part in blocks.parts if part.vertices is not None] == [8, 8]
+    assert 2 <= len(ell.parts) <= 16
+    # The notch of the L stays open: its hull would hold 31 % more.
+    assert _volume(ell) == pytest.approx(_ell_volume(ell), rel=0.08)
+
+
+def _volume(spec: ObjectSpec) -> float:
+    return _mass([part.vertices for part in spec.parts if part.vertices is not None], 1.0)
+
+
+def _ell_volume(spec: ObjectSpec) -> float:
+    """Of the solid L, at the size it was given: it stays on its side, so that its height tells."""
+    shrink = np.ptp(spec.outline, axis=0)[2] / 0.03
+    return float((0.09 * 0.03 + 0.06 * 0.03) * 0.03 * shrink**3)
+
+
+def test_outlines_lie_on_the_simulated_shapes_which_rest_on_the_floor(folder: Path) -> None:
+    (folder / "a.obj").write_text(ELL)
+    (folder / "b.obj").write_text(_obj(_block((0.03, 0.07, 0.02), (5, -3, 2)), QUADS))  # modelled off its origin
+    (folder / "c.obj").write_text(_prism([(0, 0), (0.08, 0), (0.02, 0.03)], 0.04))
+    robot = make_robot(LOWDIM, str(folder))
+    seen = set()
+    for seed in range(12):
+        robot.reset(seed)
+        seen.update(robot.object_names)
+        model, data = robot._model, robot._data
+        corners = []
+        for geom in np.flatnonzero(model.geom_bodyid == model.body("object0").id):
+            mesh = model.geom_dataid[geom]
+            start = model.mesh_vertadr[mesh]
+            local = model.mesh_vert[start : start + model.mesh_vertnum[mesh]]
+            corners.append(local @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom])
+        gaps = np.linalg.norm(robot.outline(0)[:, None] - np.concatenate(corners)[None], axis=2).min(1)
+        assert gaps.max() < 1e-5
+        assert abs(robot.outline(0)[:, 2].min()) < 1e-3
+        moved = robot.outline(0)
+        robot._drive(robot.pose()[:3], 0.0)
+        assert np.abs(robot.outline(0) - moved).max() < 1e-3
+    assert seen == {"a", "b", "c"}
+
+
+def test_meshes_weigh_what_a_small_arm_lifts(folder: Path) -> None:
+    (folder / "light.obj").write_text(_obj(_block((0.03, 0.04, 0.01)), QUADS))
+    (folder / "heavy.obj").write_text(_obj(_block((0.049, 0.119, 0.119)), QUADS))
+    heavy, light = load_meshes(folder)
+    assert _volume(light) * light.density == pytest.approx(0.02)
+    assert 0.02 < _volume(heavy) * heavy.density <= 0.3
+
+
+def test_the_script_lifts_a_mesh(folder: Path) -> None:
+    (folder / "ell.obj").write_text(ELL)
+    robot = make_robot(LOWDIM, str(folder))
+    runner = EpisodeRunner(robot, LOWDIM, robot.succeeded)
+    policy = ScriptedPolicy(LOWDIM, clumsiness=0)
+    lifted = sum(runner.run(policy, np.random.default_rng(seed), seed, "").success for seed in range(10))
+    assert lifted >= 7
+
+
+def test_the_second_time_nothing_is_split_again(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "ell.obj").write_text(ELL)
+    first = load_mesh(folder / "ell.obj", "ell")
+    real = vhacdx.compute_vhacd
+    monkeypatch.setattr(vhacdx, "compute_vhacd", None)
+    again = load_mesh(folder / "ell.obj", "ell")
+    assert np.array_equal(again.outline, first.outline) and again.density == first.density
+    (file,) = cache.rglob("*.npz")
+    file.write_bytes(file.read_bytes()[:100])  # a damaged entry is built anew
+    monkeypatch.setattr(vhacdx, "compute_vhacd", real)
+    assert np.array_equal(load_mesh(folder / "ell.obj", "ell").outline, first.outline)
+
+
+def test_a_cache_that_cannot_be_written_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "occupied").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "occupied"))
+    (folder / "a.obj").write_text(_obj(CORNERS, QUADS))
+    with pytest.raises(StorageError, match="set XDG_CACHE_HOME"):
+        load_meshes(folder)
+
+
+BROKEN = {
+    "empty.obj": b"",
+    "words.obj": b"v one two three\nf 1 2 3\n",
+    "points.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 0\n",
+    "beyond.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 1\nf 1 2 9\n",
+    "nan.obj": b"v nan 0 0\nv 1 0 0\nv 0 1 1\nf 1 2 3\n",
+    "flat.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n",
+    "sliver.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 0.01\nf 1 2 3\n",
+    "cut.stl": b"binary".ljust(80) + struct.pack("<I", 12) + b"\0" * 100,
+    "empty.stl": b"",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_mesh_is_named(name: str, folder: Path) -> None:
+    (folder / name).write_bytes(BROKEN[name])
+    with pytest.raises(InvalidInput, match=name):
+        load_meshes(folder)
+
+
+def test_one_warning_lists_what_was_left_out(folder: Path) -> None:
+    (folder / "good.obj").write_text(_obj(_block((0.03, 0.06, 0.02)), QUADS))
+    for name, data in BROKEN.items():
+        (folder / name).write_bytes(data)
+    with pytest.warns(UserWarning, match=f"{len(BROKEN)} of {len(BROKEN) + 1} meshes left out") as warned:
+        assert [spec.name for spec in load_meshes(folder)] == ["good"]
+    assert len(warned) == 1 and all(name in str(warned[0].message) for name in BROKEN)
+
+
+def test_the_first_by_name_are_taken_from_folders_below(folder: Path) -> None:
+    for name in ("b", "c", "a"):
+        (folder / name).mkdir()
+        (folder / name / "mesh.obj").write_text(_obj(_block((0.03, 0.06, 0.02)), QUADS))
+    progress: list[tuple[int, int]] = []
+    specs = load_meshes(folder, 2, lambda done, total: progress.append((done, total)))
+    assert [spec.name for spec in specs] == ["a/mesh", "b/mesh"] and progress == [(1, 2), (2, 2)]
+
+
+def test_objects_that_are_neither_split_nor_folder_of_meshes_are_refused(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="'heldout': expected train, validation, held-out or a folder"):
+        make_robot(LOWDIM, "heldout")
+    with pytest.raises(InvalidInput, match=r"no \.obj or \.stl file"):
+        make_robot(LOWDIM, str(folder))
