@@ -6,7 +6,7 @@ On Linux, PyPI's torch brings CUDA with it: `--index-url https://download.pytorc
 
 from setuptools import find_packages, setup
 
-sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.0.8"]
+sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.1"]
 train = ["tensorboard>=2.18"]
 view = ["pillow>=10"]
 dev = [

@@ -1,11 +1,18 @@
 """Puts the commands together and turns errors into a line of text and an exit code."""
 
-import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from qtopt_agent.cli.bench_simulate import simulate
+from qtopt_agent.cli.collect import collect
+from qtopt_agent.cli.demo import demo
+from qtopt_agent.cli.evaluate import evaluate
+from qtopt_agent.cli.export import export
+from qtopt_agent.cli.models import list_models, verify
+from qtopt_agent.cli.models_describe import describe
+from qtopt_agent.cli.train import train
 from qtopt_agent.core.errors import QtoptError
 
 
@@ -32,9 +39,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="QT-Opt grasping: collect episodes, train a Q-function, evaluate it and run it.",
 )
+for command in (demo, collect, train, evaluate, export):
+    app.command()(command)
+
 models = typer.Typer(no_args_is_help=True, help="Look at models.")
-bench = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+models.command("list")(list_models)
+models.command()(describe)
+models.command()(verify)
 app.add_typer(models, name="models")
+
+bench = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+bench.command()(simulate)
 app.add_typer(bench, name="bench")
 
 
@@ -44,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,15 +1,14 @@
 """qtopt train: learn a Q-function from simulated or recorded episodes."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from qtopt_agent.cli.main import app
 
-
-@app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: replay, checkpoint, metrics.")],
     preset: Annotated[str, typer.Option(help="paper, compact, lowdim, or a .yaml file.")] = "compact",
@@ -31,6 +30,7 @@ def train(
     import torch
 
     from qtopt_agent.learning.preset import load_preset
+    from qtopt_agent.runtime.export import COMMANDS
     from qtopt_agent.runtime.memory import keep_freed_memory
     from qtopt_agent.runtime.training import Training
 
@@ -53,6 +53,8 @@ def train(
         collect=episodes is None or online,
         resume=resume,
     )
+    with (out / COMMANDS).open("a", encoding="utf-8") as file:
+        file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")
     outcome = training.run(minutes)
     typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")
     for objects, success in outcome.success.items():

@@ -83,7 +83,7 @@ class ActionSpace:
         if a.shape[-1:] != (self.size,) or not np.isfinite(a).all():
             raise InvalidInput(f"action {a.tolist()}: expected {self.size} finite numbers")
         n, c = len(self.low), len(self.max_angle)
-        a[..., :n] = np.clip(a[..., :n], np.float32(self.low), np.float32(self.high))
+        a[..., :n] = np.clip(a[..., :n], np.array(self.low, np.float32), np.array(self.high, np.float32))
         for i, limit in enumerate(self.max_angle):
             sin, cos = a[..., n + 2 * i], a[..., n + 2 * i + 1]
             angle = np.clip(np.arctan2(sin, cos), -limit, limit)

@@ -1,0 +1,51 @@
+"""qtopt collect: record episodes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qtopt_agent.cli.rollout_options import (
+    Clutter,
+    JsonFile,
+    MaxMeshes,
+    Objects,
+    Seed,
+    Workers,
+    describe_success,
+    parse_clutter,
+    progress_bar,
+    write_json,
+)
+
+
+def collect(
+    out: Annotated[Path, typer.Option(help="Folder the episodes are added to, in dated folders.")],
+    policy: Annotated[str, typer.Option(help="scripted, random, or a model's folder.")] = "scripted",
+    profile: Annotated[str, typer.Option(help="paper, compact or lowdim; a model brings its own.")] = "compact",
+    objects: Objects = "train",
+    clutter: Clutter = "1",
+    max_meshes: MaxMeshes = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes to record.")] = 1000,
+    seed: Seed = 0,
+    workers: Workers = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Grasp in simulation and record every attempt as a rosbag2 bag (MCAP).
+
+    Ctrl-C ends with the episodes that are under way.
+    """
+    from qtopt_agent.core.profile import get_profile
+    from qtopt_agent.runtime import evaluator
+    from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
+
+    if policy not in ("scripted", "random"):
+        from qtopt_agent.runtime.model_store import verify
+
+        profile = verify(Path(policy))["profile"]
+    plan = RolloutPlan(policy, get_profile(profile), objects, parse_clutter(clutter), seed, max_meshes, out)
+    with progress_bar(episodes, "collecting") as on_done:
+        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done)
+    write_json(json_file, result)
+    typer.echo(describe_success(result))
+    typer.echo(f"{result.episodes} episodes in {out}, {result.episodes / result.wall_s:.1f}/s")

@@ -1,0 +1,61 @@
+"""qtopt demo: watch a released model grasp."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qtopt_agent.cli.rollout_options import (
+    Clutter,
+    JsonFile,
+    MaxMeshes,
+    Objects,
+    Seed,
+    Workers,
+    describe_success,
+    parse_clutter,
+    progress_bar,
+    write_json,
+)
+
+PICTURE = (144, 192)  # px
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the episodes and the pictures.")] = Path("demo"),
+    model: Annotated[
+        Path | None, typer.Option(help="A model's folder; by default the newest of the released ones.")
+    ] = None,
+    objects: Objects = "held-out",
+    clutter: Clutter = "1-3",
+    max_meshes: MaxMeshes = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Grasps to try.")] = 20,
+    seed: Seed = 0,
+    workers: Workers = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Let a trained policy pick objects that it has never seen out of a bin, and show how it went."""
+    from qtopt_agent.core.profile import get_profile
+    from qtopt_agent.runtime import evaluator, media
+    from qtopt_agent.runtime.model_store import latest, released_models, verify
+    from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
+
+    model = model or latest(released_models())
+    profile = get_profile(verify(model)["profile"])
+    recorded = out / "episodes"
+    plan = RolloutPlan(
+        str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, recorded, picture=PICTURE
+    )
+    with progress_bar(episodes, "grasping") as on_done:
+        result, rollouts = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done)
+    pictures = [rollout.pictures for rollout in rollouts if rollout.pictures is not None]
+    successes = [rollout.success for rollout in rollouts]
+    media.save_png(media.contact_sheet(pictures, successes), out / "grasps.png")
+    media.save_gif(media.animation(pictures, successes), out / "grasps.gif")
+    write_json(json_file, result)
+    typer.echo(f"model {model.name}, {objects} objects, {clutter} in the bin")
+    typer.echo(describe_success(result))
+    typer.echo(f"{result.decisions_per_s:.0f} decisions/s on one thread")
+    typer.echo(f"episodes:      {recorded}  (qtopt episodes list {recorded})")
+    typer.echo(f"contact sheet: {out / 'grasps.png'}")
+    typer.echo(f"animation:     {out / 'grasps.gif'}")

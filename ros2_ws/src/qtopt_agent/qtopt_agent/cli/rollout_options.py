@@ -1,0 +1,75 @@
+"""What the commands that run episodes have in common: options, the progress bar, the printed result."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qtopt_agent.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from qtopt_agent.runtime.evaluator import EvaluationResult
+    from qtopt_agent.runtime.rollouts import Rollout
+
+Clutter = Annotated[str, typer.Option(help="Objects in the bin: a number, or fewest-most as in 1-5.")]
+Objects = Annotated[
+    str, typer.Option(help="train, validation or held-out shape families, or a folder of .obj and .stl meshes.")
+]
+MaxMeshes = Annotated[int | None, typer.Option(min=1, help="Use only so many meshes of the folder, by name.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same episodes.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one a core.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file as well.")]
+
+
+def parse_clutter(text: str) -> tuple[int, int]:
+    """(fewest, most) of "3" or "1-5". Raises InvalidInput."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    fewest, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= fewest <= most <= 6:
+        raise InvalidInput(f"clutter is {text!r}, expected a number of objects from 1 to 6, or two as in 1-5")
+    return fewest, most
+
+
+@contextmanager
+def progress_bar(episodes: int, what: str) -> Iterator[Callable[["Rollout"], None]]:
+    """A bar with success so far, rate and time left; gives the function that takes each rollout as it ends."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[success]} {task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=episodes, success="", rate="")
+        done = successes = 0
+
+        def on_done(rollout: "Rollout") -> None:
+            nonlocal done, successes
+            done, successes = done + 1, successes + rollout.success
+            rate = f"{bar.tasks[0].speed:.1f}/s" if bar.tasks[0].speed else ""
+            bar.update(task, advance=1, success=f"{successes / done:.0%} success", rate=rate)
+
+        yield on_done
+
+
+def describe_success(result: "EvaluationResult") -> str:
+    """One line: counts, rate and interval."""
+    return (
+        f"{result.successes} of {result.episodes} grasps succeeded: {result.success:.1%} "
+        f"(95 % Wilson interval {result.wilson_low:.1%} to {result.wilson_high:.1%})"
+    )
+
+
+def write_json(path: Path | None, result: "EvaluationResult") -> None:
+    """Write `result` to `path`, if there is one."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,202 @@
+"""Many episodes at once, in worker processes; the outcome depends on the seed, not on the number of workers."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.policy import Decision, Policy
+from qtopt_agent.core.profile import Profile
+
+
+class WorkerDied(QtoptError):
+    """A worker process ended before its episode did."""
+
+
+@dataclass(frozen=True)
+class RolloutPlan:
+    """What every episode has in common.
+
+    policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
+    folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people.
+    """
+
+    policy: str
+    profile: Profile
+    objects: str = "train"
+    clutter: tuple[int, int] = (1, 1)
+    seed: int = 0
+    max_meshes: int | None = None
+    episodes: Path | None = None
+    picture: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One episode's outcome. `pictures` are uint8 [steps, H, W, 3], one after every step, if they were asked for."""
+
+    index: int
+    success: bool
+    decisions: int
+    decide_s: float
+    objects: tuple[str, ...]
+    folder: Path | None = None
+    pictures: NDArray[np.uint8] | None = None
+
+
+def usable_cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_rollouts(
+    plan: RolloutPlan, count: int, workers: int, on_done: Callable[[Rollout], None] | None = None
+) -> list[Rollout]:
+    """Run episodes 0 .. count - 1 of `plan`; `on_done` is called with each as it ends, in no particular order.
+
+    Episode i is the same for any number of workers. Ctrl-C lets the episodes that have begun come to their end. Raises
+    what an episode raises, WorkerDied if a worker is killed, InvalidInput on a count below 1.
+    """
+    if count < 1 or workers < 1:
+        raise InvalidInput(f"{count} episodes on {workers} workers: expected at least 1 of each")
+    pool = ProcessPoolExecutor(min(workers, count), multiprocessing.get_context("spawn"), _follow_parent)
+    rollouts = []
+    try:
+        with ctrl_c_held():
+            futures = [pool.submit(_run, plan, index) for index in range(count)]
+        for future in as_completed(futures):
+            rollouts.append(future.result())
+            if on_done is not None:
+                on_done(rollouts[-1])
+    except BrokenProcessPool as error:
+        raise WorkerDied("a worker process died: out of memory, or killed") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return sorted(rollouts, key=lambda rollout: rollout.index)
+
+
+@contextmanager
+def ctrl_c_held() -> Iterator[None]:
+    """Hold SIGINT back in this thread; processes started meanwhile never see it: Ctrl-C is the parent's alone."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Worker:
+    """Robot, policy and writer of one process."""
+
+    def __init__(self, plan: RolloutPlan) -> None:
+        import torch
+
+        from qtopt_agent.episodes.writer import EpisodeWriter
+        from qtopt_agent.runtime.episode_runner import EpisodeRunner
+        from qtopt_agent.simulation import make_robot
+
+        torch.set_num_threads(1)
+        self._plan = plan
+        self._robot = make_robot(plan.profile, plan.objects, plan.clutter, plan.max_meshes)
+        self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
+        self._policy = _Timed(_make_policy(plan.policy, plan.profile))
+        self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
+
+    def run(self, index: int) -> Rollout:
+        from qtopt_agent.episodes.writer import new_episode_id
+
+        plan, pictures = self._plan, []
+        seed = int(np.random.SeedSequence([plan.seed, index]).generate_state(1)[0])
+        self._policy.seconds = 0.0
+
+        def picture(_: object) -> None:
+            if plan.picture is not None:
+                pictures.append(self._robot.scene_image(*plan.picture))
+
+        version = "" if plan.policy in ("scripted", "random") else self._policy.name
+        episode = self._runner.run(
+            self._policy, np.random.default_rng([plan.seed, index, 1]), seed, new_episode_id(), version, picture
+        )
+        return Rollout(
+            index,
+            episode.success,
+            len(episode.steps),
+            self._policy.seconds,
+            episode.objects,
+            self._writer.write(episode) if self._writer else None,
+            np.stack(pictures) if pictures else None,
+        )
+
+
+class _Timed:
+    """Measures how long a policy thinks."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.name = policy.name
+        self.seconds = 0.0
+        self._policy = policy
+
+    def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
+        start = time.perf_counter()
+        decision = self._policy.decide(observation, rng)
+        self.seconds += time.perf_counter() - start
+        return decision
+
+
+class RandomPolicy:
+    """Uniform valid actions."""
+
+    name = "random"
+
+    def __init__(self, profile: Profile) -> None:
+        self._space = profile.action_space
+
+    def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
+        """A uniform action, whatever is seen."""
+        return Decision(self._space.sample(rng))
+
+
+def _make_policy(name: str, profile: Profile) -> Policy:
+    if name == "random":
+        return RandomPolicy(profile)
+    if name == "scripted":
+        from qtopt_agent.simulation.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(profile)
+    from qtopt_agent.runtime.model_store import load
+
+    return load(Path(name), profile)
+
+
+@lru_cache(maxsize=1)
+def _worker(plan: RolloutPlan) -> _Worker:
+    return _Worker(plan)
+
+
+def _run(plan: RolloutPlan, index: int) -> Rollout:
+    return _worker(plan).run(index)
+
+
+def _follow_parent() -> None:
+    """Let this process not outlive the one that started it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

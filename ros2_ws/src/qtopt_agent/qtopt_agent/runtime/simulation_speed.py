@@ -1,0 +1,47 @@
+"""How fast the embedded simulator runs on one core."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qtopt_agent.core.action import Action
+from qtopt_agent.core.profile import COMPACT
+from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation.scripted import ScriptedPolicy
+
+
+@dataclass(frozen=True)
+class SimulationSpeed:
+    """A control step is 0.2 s of simulated time, picture included; a reset lays out new objects."""
+
+    image_px: int
+    objects: int
+    control_steps_per_s: float
+    reset_ms: float
+
+
+def measure_simulation(image_px: int, objects: int, seconds: float, seed: int = 0) -> SimulationSpeed:
+    """Run scripted grasps for about `seconds`; steps and resets are timed apart. `image_px` 0 renders nothing."""
+    spec = replace(COMPACT.observation, image_size=(image_px, image_px))
+    profile = replace(COMPACT, observation=spec, camera="wrist" if image_px else "none")
+    robot = make_robot(profile, "train", (objects, objects))
+    policy = ScriptedPolicy(profile)
+    rng = np.random.default_rng(seed)
+    steps = resets = 0
+    stepping = resetting = 0.0
+    while stepping + resetting < seconds or not steps:
+        start = time.perf_counter()
+        observation = robot.reset(int(rng.integers(2**31)))
+        resetting += time.perf_counter() - start
+        resets += 1
+        for _ in range(profile.max_steps):
+            action = Action.from_vector(policy.decide(observation, rng).action)
+            if action.terminate:
+                break
+            start = time.perf_counter()
+            robot.execute(action)
+            observation = robot.observe()
+            stepping += time.perf_counter() - start
+            steps += 1
+    return SimulationSpeed(image_px, objects, steps / stepping, 1000 * resetting / resets)
