@@ -1,0 +1,1 @@
+"""Episodes on disk: rosbag2 bags in MCAP files, their index, and how they are checked and repaired."""

@@ -1,0 +1,164 @@
+"""One rosbag2 bag: an MCAP file of lz4 chunks beside its metadata.yaml, written in order and scanned tolerantly."""
+
+import os
+import struct
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mcap.exceptions import EndOfFile, McapError
+from mcap.records import Channel, Footer, Message, Schema
+from mcap.stream_reader import StreamReader
+from mcap.writer import CompressionType, Writer
+from rosbags.serde import SerdeError
+
+from qtopt_agent.core.errors import CorruptEpisode
+from qtopt_agent.episodes.messages import TOPICS, from_cdr, same_type, schema, to_cdr, type_hash
+from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, metadata_text
+
+# What mcap, lz4 and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.
+READ_ERRORS = (McapError, SerdeError, struct.error, ValueError, RuntimeError, OverflowError, MemoryError)
+
+
+class BagWriter:
+    """Writes a bag into an existing, empty folder. A chunk is on its way to the disk when `flush` returns.
+
+    Raises OSError as the file system does. Whatever happens, the chunks flushed before remain readable.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._mcap = folder / f"{name}_0.mcap"
+        self._summary = BagSummary()
+        self._stream = self._mcap.open("xb")
+        self._writer = Writer(self._stream, compression=CompressionType.LZ4, enable_data_crcs=True)
+        self._writer.start(profile="ros2", library="qtopt")
+        self._channels = {topic: self._register(topic) for topic in TOPICS}
+
+    def add(self, topic: str, message: object, log_time: int) -> None:
+        """Append `message`, logged at `log_time` ns."""
+        self._writer.add_message(self._channels[topic], log_time, to_cdr(topic, message), log_time)
+        self._summary.add(topic, log_time)
+
+    def flush(self) -> None:
+        """End the chunk and hand it to the operating system: from here on the process may be killed."""
+        self._writer.flush()
+
+    def finish(self, sync: bool) -> None:
+        """Complete the file and write metadata.yaml; with `sync`, both survive a power cut once this returns."""
+        self._writer.finish()
+        self._stream.flush()
+        if sync:
+            os.fsync(self._stream.fileno())
+        self._stream.close()
+        with (self._folder / FILE_NAME).open("x") as file:
+            file.write(metadata_text(self._mcap.name, self._summary))
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        if sync:
+            sync_folder(self._folder)
+
+    def abandon(self) -> None:
+        """Close the file as it is, even where the disk takes no more."""
+        with suppress(OSError):
+            self._stream.close()
+
+    def _register(self, topic: str) -> int:
+        schema_id = self._writer.register_schema(TOPICS[topic], "ros2msg", schema(topic).encode())
+        about = {"offered_qos_profiles": "", "topic_type_hash": type_hash(topic)}
+        return self._writer.register_channel(topic, "cdr", schema_id, about)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass
+class BagContents:
+    """(topic, message) pairs of every complete chunk, in file order; `problem` says why reading stopped early, if so.
+
+    `unread` is the number of bytes after the place where it stopped.
+    """
+
+    messages: list[tuple[str, Any]] = field(default_factory=list)
+    summary: BagSummary = field(default_factory=BagSummary)
+    problem: str | None = None
+    unread: int = 0
+
+
+def mcap_file(folder: Path) -> Path:
+    """The one MCAP file in `folder`. Raises CorruptEpisode where there is none, or several."""
+    try:
+        found = sorted(folder.glob("*.mcap"))
+    except OSError as error:
+        raise CorruptEpisode(f"{folder}: {error.strerror}") from error
+    if not folder.is_dir():
+        raise CorruptEpisode(f"{folder}: there is no such folder")
+    if len(found) != 1:
+        raise CorruptEpisode(f"{folder}: has {len(found)} .mcap files, expected 1")
+    return found[0]
+
+
+def scan(file: Path) -> BagContents:
+    """Read `file` as far as it is whole, checking every checksum. Messages on others' topics are only counted.
+
+    Raises CorruptEpisode where it cannot be opened or its messages are defined otherwise than here.
+    """
+    contents = BagContents()
+    try:
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            try:
+                _scan(stream, size, contents)
+            except READ_ERRORS as error:
+                cut = isinstance(error, EndOfFile | struct.error)
+                contents.problem = f"it is cut short after {size} bytes" if cut else str(error)
+                contents.unread = size - stream.tell()
+    except OSError as error:
+        raise CorruptEpisode(f"{file}: {error.strerror}") from error
+    except CorruptEpisode as error:
+        raise CorruptEpisode(f"{file}: {error}") from error
+    return contents
+
+
+def _scan(stream: BinaryIO, size: int, contents: BagContents) -> None:
+    schemas: dict[int, Schema] = {}
+    topics: dict[int, str] = {}
+    for record in StreamReader(stream, validate_crcs=True, record_size_limit=size).records:
+        if isinstance(record, Schema):
+            schemas[record.id] = record
+        elif isinstance(record, Channel) and record.id not in topics:
+            topics[record.id] = record.topic
+            if record.topic in TOPICS:
+                _check_type(record, schemas.get(record.schema_id))
+        elif isinstance(record, Message):
+            topic = topics.get(record.channel_id, f"channel {record.channel_id}")
+            contents.summary.add(topic, record.log_time)
+            if topic in TOPICS:
+                contents.messages.append((topic, from_cdr(topic, record.data)))
+        elif isinstance(record, Footer):
+            footer = record
+    if stream.tell() != size:
+        raise ValueError(f"{size - stream.tell()} bytes follow the end of the recording")
+    stream.seek(min(footer.summary_start, size))
+    # The checksum covers the summary and the footer up to itself; 12 bytes, itself and the magic number, follow.
+    summary = stream.read()[:-12]
+    if footer.summary_crc not in (0, zlib.crc32(summary)):
+        raise ValueError("checksum of the summary does not match")
+
+
+def _check_type(channel: Channel, found: Schema | None) -> None:
+    if channel.message_encoding != "cdr" or found is None or found.encoding != "ros2msg":
+        raise CorruptEpisode(f"{channel.topic} is not recorded as cdr with a ros2msg definition")
+    if found.name != TOPICS[channel.topic] or not same_type(channel.topic, found.data.decode()):
+        raise CorruptEpisode(
+            f"{channel.topic} carries another {found.name} than this version's {TOPICS[channel.topic]}"
+        )

@@ -1,0 +1,193 @@
+"""Steps and events as ROS 2 messages: definitions, CDR bytes, and conversion to and from core values."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from qtopt_agent.core.episode import Step
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.observation import Observation
+
+IMAGE = "/camera/image_raw"
+STEP = "/qtopt/step"
+EVENT = "/qtopt/event"
+TOPICS = {IMAGE: "sensor_msgs/msg/Image", STEP: "qtopt_msgs/msg/GraspStep", EVENT: "qtopt_msgs/msg/EpisodeEvent"}
+
+START, END = 0, 1
+NANOSECONDS = 10**9
+
+
+class Stamped(Protocol):
+    """Any message with a header."""
+
+    header: Any
+
+
+@cache
+def typestore() -> Typestore:
+    """ROS 2 Jazzy's types and those of qtopt_msgs."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for file in sorted(files(__package__).joinpath("msg").iterdir(), key=lambda file: file.name):
+        store.register(get_types_from_msg(file.read_text(), f"qtopt_msgs/msg/{file.name.removesuffix('.msg')}"))
+    return store
+
+
+@cache
+def schema(topic: str) -> str:
+    """The message definition of `topic` and of every type that it uses, in the `ros2msg` encoding."""
+    return typestore().generate_msgdef(TOPICS[topic], ros_version=2)[0]
+
+
+@cache
+def type_hash(topic: str) -> str:
+    """REP-2011 hash of the topic's type, RIHS01_ and 64 hexadecimal digits."""
+    return typestore().hash_rihs01(TOPICS[topic])
+
+
+@cache
+def same_type(topic: str, definition: str) -> bool:
+    """Whether `definition` (ros2msg text, comments allowed) has the fields that this version reads from `topic`."""
+    if definition == schema(topic):
+        return True
+    try:
+        types = get_types_from_msg(definition, TOPICS[topic])
+        store = get_typestore(Stores.EMPTY)
+        store.register(types)
+        return store.hash_rihs01(TOPICS[topic]) == type_hash(topic)
+    except (TypesysError, KeyError):
+        return False
+
+
+def to_cdr(topic: str, message: object) -> bytes:
+    """Little-endian CDR of `message`, with its four leading bytes."""
+    return bytes(typestore().serialize_cdr(message, TOPICS[topic], little_endian=True))
+
+
+def from_cdr(topic: str, data: bytes) -> Any:
+    """The message that `data` holds. Raises rosbags' SerdeError where it holds something else."""
+    return typestore().deserialize_cdr(data, TOPICS[topic])
+
+
+def nanoseconds(stamp: float, name: str) -> int:
+    """`stamp` in s, from 0 to 2**31, as whole ns. Raises InvalidInput, calling it `name`, on anything else."""
+    if not 0 <= stamp < 2**31:
+        raise InvalidInput(f"{name} is {stamp}, expected seconds from 0 to 2**31")
+    whole = int(stamp)  # apart from its fraction: their product with 10**9 would not fit a float's 53 bits
+    return whole * NANOSECONDS + round((stamp - whole) * NANOSECONDS)
+
+
+def stamp_of(message: Stamped) -> int:
+    """The header's stamp in ns."""
+    return int(message.header.stamp.sec * NANOSECONDS + message.header.stamp.nanosec)
+
+
+def image_message(observation: Observation) -> Any:
+    """sensor_msgs/Image, rgb8. Raises InvalidInput unless the image is uint8 [H, W, 3]."""
+    image = observation.image
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InvalidInput(f"image is {image.dtype} {list(image.shape)}, expected uint8 [height, width, 3]")
+    height, width, _ = image.shape
+    header = _header(observation.stamp, "camera_optical_frame")
+    return _new("sensor_msgs/msg/Image", header, height, width, "rgb8", 0, 3 * width, np.ravel(image))
+
+
+def step_message(step: Step, index: int, model_version: str) -> Any:
+    """qtopt_msgs/GraspStep. Raises InvalidInput, naming the field, on a wrong type or a value that is not finite."""
+    if not np.isfinite(step.reward):
+        raise InvalidInput(f"reward is {step.reward}, expected a finite number")
+    if np.isinf(step.q):
+        raise InvalidInput(f"q is {step.q}, expected a finite number, or NaN where there is none")
+    return _new(
+        TOPICS[STEP],
+        _header(step.observation.stamp, "gripper"),
+        index,
+        _vector(step.observation.state, "state"),
+        _privileged(step.observation),
+        _vector(step.commanded, "commanded action"),
+        _vector(step.executed, "executed action"),
+        float(step.reward),
+        bool(step.terminal),
+        float(step.q),
+        model_version,
+        _time(step.inference_stamp, "inference stamp"),
+        _time(step.command_stamp, "command stamp"),
+    )
+
+
+def start_message(
+    episode_id: str, profile: str, policy: str, model_version: str, seed: int, objects: tuple[str, ...], stamp: float
+) -> Any:
+    """qtopt_msgs/EpisodeEvent that opens an episode. Raises InvalidInput on a seed outside int64."""
+    if not -(2**63) <= seed < 2**63:
+        raise InvalidInput(f"seed is {seed}, expected a 64-bit integer")
+    nothing = np.zeros(0, np.float32)
+    about = (episode_id, profile, policy, model_version, int(seed), list(objects))
+    return _event(_header(stamp, ""), START, *about, 0, False, False, nothing, nothing)
+
+
+def end_message(episode_id: str, steps: int, success: bool, truncated: bool, final: Observation) -> Any:
+    """qtopt_msgs/EpisodeEvent that closes an episode. Raises InvalidInput as `step_message` does."""
+    outcome = (steps, bool(success), bool(truncated), _vector(final.state, "final state"), _privileged(final))
+    return _event(_header(final.stamp, ""), END, episode_id, "", "", "", 0, [], *outcome)
+
+
+def to_observation(image: Any, state: NDArray[np.float32], privileged: NDArray[np.float32]) -> Observation:
+    """The observation in an image message and the numbers beside it. Raises ValueError unless the image is rgb8."""
+    if image.encoding != "rgb8" or image.step != 3 * image.width:
+        raise ValueError(f"image has encoding {image.encoding!r} and row length {image.step}, expected packed rgb8")
+    pixels = image.data.reshape(image.height, image.width, 3).copy()
+    known = privileged.copy() if privileged.size else None
+    return Observation(pixels, state.copy(), stamp_of(image) / NANOSECONDS, known)
+
+
+def to_step(message: Any, image: Any) -> Step:
+    """The step in a GraspStep message and its image message. Raises ValueError as `to_observation` does."""
+    return Step(
+        to_observation(image, message.state, message.privileged),
+        message.commanded.copy(),
+        message.executed.copy(),
+        message.reward,
+        message.terminal,
+        message.q,
+        _seconds(message.inference_stamp),
+        _seconds(message.command_stamp),
+    )
+
+
+def _new(typename: str, *fields: Any) -> Any:
+    return typestore().types[typename](*fields)
+
+
+def _event(*fields: Any) -> Any:
+    return _new(TOPICS[EVENT], *fields)
+
+
+def _time(stamp: float, name: str) -> Any:
+    return _new("builtin_interfaces/msg/Time", *divmod(nanoseconds(stamp, name), NANOSECONDS))
+
+
+def _seconds(time: Any) -> float:
+    return float((time.sec * NANOSECONDS + time.nanosec) / NANOSECONDS)
+
+
+def _header(stamp: float, frame: str) -> Any:
+    return _new("std_msgs/msg/Header", _time(stamp, "capture stamp"), frame)
+
+
+def _vector(values: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    if values.dtype != np.float32 or values.ndim != 1:
+        raise InvalidInput(f"{name} is {values.dtype} {list(values.shape)}, expected float32 [length]")
+    if not np.isfinite(values).all():
+        raise InvalidInput(f"{name} is {values.tolist()}, expected finite numbers")
+    return np.ascontiguousarray(values)
+
+
+def _privileged(observation: Observation) -> NDArray[np.float32]:
+    if observation.privileged is None:
+        return np.zeros(0, np.float32)
+    return _vector(observation.privileged, "privileged state")

@@ -1,0 +1,165 @@
+"""One episode on its way to the disk: a hidden folder that gets its name when the episode is complete."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtopt_agent.core.episode import Episode, Step
+from qtopt_agent.core.errors import InvalidInput, StorageError
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.episodes import messages
+from qtopt_agent.episodes.bag import BagWriter, sync_folder
+from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP
+
+PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of an episode before its first step; fields as in `core.episode.Episode`."""
+
+    episode_id: str
+    profile: str
+    policy: str = ""
+    model_version: str = ""
+    seed: int = 0
+    objects: tuple[str, ...] = ()
+
+
+class Recording:
+    """Takes steps, then the end. Made by `EpisodeWriter.open`.
+
+    Every step is one chunk, handed to the operating system when `append` returns: a killed process loses the step it
+    was in, and `qtopt episodes repair` makes an episode of the others. Leaving a `with` block without `close` discards
+    the recording: what the program itself gives up leaves nothing behind.
+    """
+
+    def __init__(self, target: Path, about: About, *, sync: bool, partial: Path, lock: int | None = None) -> None:
+        self._target = target
+        self._partial = partial
+        self._about = about
+        self._sync = sync
+        self._lock = lock
+        self._steps = 0
+        self._shape: tuple[int, ...] = ()
+        self._closed = False
+        self._bag: BagWriter | None = None
+        try:
+            with self._storage_errors():
+                partial.mkdir()
+                self._bag = BagWriter(partial, about.episode_id)
+        finally:
+            if self._bag is None:
+                self._release()
+
+    def append(self, step: Step) -> None:
+        """Write one step. Raises InvalidInput on bad values or a change of shape, writing nothing; or StorageError."""
+        bag = self._writer()
+        image = messages.image_message(step.observation)
+        message = messages.step_message(step, self._steps, self._about.model_version)
+        shape = (image.height, image.width, message.state.size, message.commanded.size, message.executed.size)
+        if self._steps and shape != self._shape:
+            raise InvalidInput(
+                f"step {self._steps} has height, width, state size and action sizes {list(shape)}, "
+                f"expected {list(self._shape)} as before"
+            )
+        stamp = messages.stamp_of(image)
+        with self._storage_errors():
+            if self._steps == 0:
+                bag.add(EVENT, messages.start_message(**vars(self._about), stamp=step.observation.stamp), stamp)
+            bag.add(IMAGE, image, stamp)
+            bag.add(STEP, message, stamp)
+            bag.flush()
+        self._steps += 1
+        self._shape = shape
+
+    def close(self, final: Observation, *, success: bool, truncated: bool = False) -> Path:
+        """Write the last observation and the outcome, and give the episode its name; returns its folder.
+
+        Raises InvalidInput where there is no step or `final` is not as the steps were; or StorageError.
+        """
+        bag = self._writer()
+        if self._steps == 0:
+            raise InvalidInput(f"episode {self._about.episode_id} has no step")
+        image = messages.image_message(final)
+        end = messages.end_message(self._about.episode_id, self._steps, success, truncated, final)
+        shape = (image.height, image.width, end.final_state.size)
+        if shape != self._shape[:3]:
+            raise InvalidInput(
+                f"final observation has height, width and state size {list(shape)}, "
+                f"expected {list(self._shape[:3])} as before"
+            )
+        stamp = messages.stamp_of(image)
+        with self._storage_errors():
+            bag.add(IMAGE, image, stamp)
+            bag.add(EVENT, end, stamp)
+            bag.finish(self._sync)
+            os.rename(self._partial, self._target)
+            if self._sync:
+                sync_folder(self._target.parent)
+        self._closed = True
+        self._end()
+        return self._target
+
+    def discard(self) -> None:
+        """Remove what was written. Does nothing after `close`."""
+        if self._bag is not None:
+            self._bag.abandon()
+            self._end()
+        if not self._closed:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    def record(self, episode: Episode) -> Path:
+        """Append every step of `episode` and close; where that fails, discard."""
+        with self:
+            for step in episode.steps:
+                self.append(step)
+            return self.close(episode.final, success=episode.success, truncated=episode.truncated)
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.discard()
+
+    def _writer(self) -> BagWriter:
+        if self._bag is None:
+            raise InvalidInput(f"episode {self._about.episode_id} is closed")
+        return self._bag
+
+    def _end(self) -> None:
+        self._bag = None
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self._bag is not None:
+                self._bag.abandon()
+                self._end()
+            raise StorageError(f"cannot write {self._target}: {error.strerror or error}") from error
+
+
+def lock_folder(folder: Path, *, alone: bool) -> int | None:
+    """A lock on `folder` as an open file descriptor: shared by recordings in it, `alone` for a repair.
+
+    None where `alone` is asked for and somebody records there. The kernel frees the lock of a process that dies.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
