@@ -12,14 +12,20 @@ __all__ = ["ACTION_NAMES", "MIRRORS", "PRIVILEGED_NAMES", "PRIVILEGED_SIZE", "Si
 
 
 def make_robot(
-    profile: Profile, objects: str = "train", clutter: tuple[int, int] = (1, 1), max_meshes: int | None = None
+    profile: Profile,
+    objects: str = "train",
+    clutter: tuple[int, int] = (1, 1),
+    *,
+    max_meshes: int | None = None,
+    renderer: str = "rays",
 ) -> SimulatedRobot:
     """A simulated robot over a bin with `clutter` (fewest, most) objects.
 
     `objects`: a split of the generator (train, validation or held-out) or a folder of OBJ and STL meshes, of which the
-    first `max_meshes` by name are used. Raises InvalidInput when it is neither.
+    first `max_meshes` by name are used. `renderer`: "rays", or "egl" where the system has it, faster on large images.
+    Raises InvalidInput on anything else.
     """
-    return SimulatedRobot(profile, _source(objects, max_meshes), clutter)
+    return SimulatedRobot(profile, _source(objects, max_meshes), clutter, renderer)
 
 
 def _source(objects: str, max_meshes: int | None) -> ObjectSource:

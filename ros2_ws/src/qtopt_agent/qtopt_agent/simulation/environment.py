@@ -35,14 +35,15 @@ class GraspEnvironment(gymnasium.Env[Any, NDArray[np.float32]]):
         profile: str = "compact",
         objects: str = "train",
         clutter: tuple[int, int] = (1, 1),
+        renderer: str = "rays",
         render_mode: str | None = None,
     ) -> None:
-        """`profile`: compact, lowdim or paper. `objects` and `clutter` as make_robot takes them."""
+        """`profile`: compact, lowdim or paper. The rest as make_robot takes it."""
         if render_mode not in (None, "rgb_array"):
             raise InvalidInput(f"render_mode is {render_mode!r}, expected 'rgb_array' or none")
         self.render_mode = render_mode
         self._profile = get_profile(profile)
-        self._robot = make_robot(self._profile, objects, clutter)
+        self._robot = make_robot(self._profile, objects, clutter, renderer=renderer)
         self._steps = 0
         spec, actions = self._profile.observation, self._profile.action_space
         state = spaces.Box(-_STATE_LIMIT, _STATE_LIMIT, (spec.state_size,), np.float32)

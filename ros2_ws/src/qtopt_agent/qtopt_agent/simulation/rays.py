@@ -4,9 +4,11 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.simulation.scene import SKY
+
 Array = NDArray[np.float64]
 
-_AMBIENT = 0.35
+AMBIENT = 0.35  # share of a colour that needs no light
 _GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)  # all but the palm, which sits around the wrist camera
 _ALL_GROUPS = np.array([1, 1, 1, 1, 0, 0], dtype=np.uint8)
 
@@ -48,9 +50,9 @@ class RayCamera:
         hit = self._geom >= 0
         if self._shadows:
             facing *= self._lit(model, data, origin + rays * self._distance[:, None], light)
-        # A ray that hits nothing shows the last colour, a pale sky.
-        colours = np.vstack([model.geom_rgba[:, :3], [0.85, 0.88, 0.92]])[self._geom]
-        shade = np.where(hit, _AMBIENT + (1 - _AMBIENT) * facing, 1.0)
+        # A ray that hits nothing shows the last colour.
+        colours = np.vstack([model.geom_rgba[:, :3], SKY])[self._geom]
+        shade = np.where(hit, AMBIENT + (1 - AMBIENT) * facing, 1.0)
         pixels = (colours * shade[:, None]).reshape(*self._grid, 3)
         k = self._oversample
         if k > 1:

@@ -1,12 +1,14 @@
 """The embedded simulator as a Robot: a floating gripper over a bin of objects."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.simulation import scene
@@ -24,20 +26,42 @@ _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds
 _CHUNK = 10  # substeps between two set points
 
 
+class Camera(Protocol):
+    """Takes pictures of a simulated scene."""
+
+    def render(self, model: mujoco.MjModel, data: mujoco.MjData, light: tuple[float, ...]) -> NDArray[np.uint8]:
+        """The view as uint8 [H, W, 3] RGB. `light`: unit vector towards the light."""
+        ...
+
+
+def make_camera(profile: Profile, renderer: str) -> Camera:
+    """The profile's camera, drawn by "rays" or "egl". Raises InvalidInput on any other renderer."""
+    size = profile.observation.image_size
+    # Small images are averaged from several rays a pixel, as a real lens and sensor would.
+    oversample = 2 if size[0] <= 64 else 1
+    if renderer == "rays":
+        return RayCamera(profile.camera, size, oversample)
+    if renderer != "egl":
+        raise InvalidInput(f"renderer {renderer!r}: expected 'rays' or 'egl'")
+    from qtopt_agent.simulation.egl import EglCamera
+
+    return EglCamera(profile.camera, size, oversample)
+
+
 class SimulatedRobot:
     """A 4-DoF gripper with a wrist camera above a bin with `clutter` (fewest, most) objects from `source`.
 
     Every reset lays out new objects, colours and light from its seed alone: the same seed gives the same episode.
     """
 
-    def __init__(self, profile: Profile, source: ObjectSource, clutter: tuple[int, int] = (1, 1)) -> None:
+    def __init__(
+        self, profile: Profile, source: ObjectSource, clutter: tuple[int, int] = (1, 1), renderer: str = "rays"
+    ) -> None:
+        """`renderer`: "rays" needs nothing but MuJoCo; "egl" is faster on large images, where the system has it."""
         self._profile = profile
         self._source = source
         self._clutter = clutter
-        size = profile.observation.image_size
-        # Small images are averaged from several rays a pixel, as a real lens and sensor would.
-        oversample = 2 if size[0] <= 64 else 1
-        self._camera = RayCamera(profile.camera, size, oversample) if profile.camera != "none" else None
+        self._camera = make_camera(profile, renderer) if profile.camera != "none" else None
         self._steps = 0
 
     @property

@@ -17,6 +17,8 @@ WRIST_FOVY = 75.0  # degrees
 SUBSTEPS = 50
 TIMESTEP = 0.004  # s; 50 substeps make one 0.2 s control step
 
+SKY = (0.85, 0.88, 0.92)  # RGB of what lies beyond the table
+
 # Stiff enough that a light object does not sink under a finger, soft enough to stay stable at 4 ms.
 _CONTACT = 'solref=".008 1" solimp=".98 .999 .001"'
 
@@ -108,7 +110,10 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     </default>
     <default class="finger"><joint type="slide" range="0 {half}" damping="2" armature="0.05"/></default>
   </default>
-  <asset>{assets}</asset>
+  <asset>
+    <texture type="skybox" builtin="flat" rgb1="{_numbers(SKY)}" width="2" height="12"/>
+    {assets}
+  </asset>
   <worldbody>
     <light directional="true" castshadow="false" dir="{_numbers(np.negative(appearance.light))}" diffuse="0.7 0.7 0.7"
       ambient="0.3 0.3 0.3" specular="0 0 0"/>
