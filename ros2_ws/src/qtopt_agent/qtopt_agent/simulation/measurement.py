@@ -26,7 +26,8 @@ def measure(points: Array, tips: Array, yaw: float) -> NDArray[np.float32]:
     """
     c, s = np.cos(yaw), np.sin(yaw)
     local = (points - tips) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    centre = (local.max(0) + local.min(0)) / 2
+    # An object knocked out of the bin may fall for ever; half a metre says as much.
+    centre = np.clip((local.max(0) + local.min(0)) / 2, -0.5, 0.5)
     flat = local[:, :2] - local[:, :2].mean(0)
     xx, yy, xy = (flat[:, 0] ** 2).mean(), (flat[:, 1] ** 2).mean(), (flat[:, 0] * flat[:, 1]).mean()
     spread = np.hypot(xx - yy, 2 * xy)
@@ -39,7 +40,7 @@ def measure(points: Array, tips: Array, yaw: float) -> NDArray[np.float32]:
             np.cos(2 * angle) * elongation,
             np.sin(2 * angle) * elongation,
             across.max() - across.min(),
-            points[:, 2].max(),
+            max(points[:, 2].max(), -0.5),
         ],
         dtype=np.float32,
     )
