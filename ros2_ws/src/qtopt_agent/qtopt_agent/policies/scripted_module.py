@@ -5,8 +5,10 @@ a second format can join it here without touching a caller.
 """
 
 import copy
+import io
 import json
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,8 +101,14 @@ def script_policy(q: QFunction, cem: CEM, profile: Profile) -> torch.jit.ScriptM
 def export_policy(q: QFunction, profile: Profile, path: Path, cem: CEM | None = None) -> None:
     """Write policy.pt for Python and C++; `cem` is the paper's 64 samples, 6 elites, 2 iterations if not given."""
     module = script_policy(q, cem or CEM(profile.action_space), profile)
+    buffer = io.BytesIO()
     with _quiet():
-        torch.jit.save(module, str(path))
+        torch.jit.save(module, buffer)
+    # The debug records name this machine's source files; a policy runs without them.
+    with zipfile.ZipFile(buffer) as whole, zipfile.ZipFile(path, "w") as stripped:
+        for entry in whole.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                stripped.writestr(entry, whole.read(entry))
 
 
 def load_policy(
