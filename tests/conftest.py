@@ -1,10 +1,15 @@
-"""Networks that several folders' tests share."""
+"""Networks and a model that several folders' tests share."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
-from qtopt_agent.core.profile import PAPER
+from qtopt_agent.core.profile import COMPACT, PAPER
+from qtopt_agent.maximizers import CEM
 from qtopt_agent.q_functions import QFunction, make_q_function
+from qtopt_agent.runtime.model_store import publish
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,3 +31,17 @@ def paper_q(one_thread: None) -> QFunction:
     with torch.no_grad():
         q.train()(image, torch.rand([2, 2], generator=generator), actions)
     return q.eval()
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    """A compact model that has learned nothing, published as any other."""
+    cem = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
+    store = tmp_path_factory.mktemp("store")
+    return publish(store, "untrained", COMPACT, make_q_function(COMPACT, seed=3), cem, {"seed": 3})
+
+
+@pytest.fixture
+def model(published: Path, tmp_path: Path) -> Path:
+    """A copy of that model which a test may damage."""
+    return Path(shutil.copytree(published, tmp_path / "models" / "untrained"))

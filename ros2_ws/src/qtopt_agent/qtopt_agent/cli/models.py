@@ -11,7 +11,7 @@ def list_models(
     store: Annotated[Path | None, typer.Argument(help="Folder of models; by default the released ones.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the manifests as JSON.")] = False,
 ) -> None:
-    """List models, oldest first, with their newest evaluation."""
+    """List models, oldest first, with what their evaluations found."""
     from qtopt_agent.runtime import model_store
 
     manifests = [
@@ -22,16 +22,17 @@ def list_models(
         typer.echo(json_module.dumps([manifest for _, manifest in manifests], indent=2))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("model", "profile", "created", "success", "95 % interval", "objects", "episodes")
+    table = Table(Column("model", overflow="fold", min_width=24), "profile", "objects", "success (95 % interval)")
     for folder, manifest in manifests:
-        figures = ["not evaluated", "", "", ""]
-        if manifest["evaluations"]:
-            newest = manifest["evaluations"][-1]
-            interval = f"{newest['wilson_low']:.1%} to {newest['wilson_high']:.1%}"
-            figures = [f"{newest['success']:.1%}", interval, newest["objects"], str(newest["episodes"])]
-        table.add_row(str(folder), manifest["profile"], manifest["created"], *figures)
+        for result in manifest["evaluations"]:
+            fewest, most = result["clutter"]
+            objects = f"{result['objects']}, {fewest} to {most} a bin" if fewest < most else result["objects"]
+            interval = f"{result['wilson_low']:.1%} to {result['wilson_high']:.1%} of {result['episodes']}"
+            table.add_row(str(folder), manifest["profile"], objects, f"{result['success']:.1%} ({interval})")
+        if not manifest["evaluations"]:
+            table.add_row(str(folder), manifest["profile"], "", "not evaluated")
     Console().print(table)
 
 

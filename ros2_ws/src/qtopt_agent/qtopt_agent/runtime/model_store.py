@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ def publish(store: Path, version: str, profile: Profile, q: QFunction, cem: CEM,
     `training` says where the weights come from: commands, data, steps, seed. Raises InvalidInput if the version exists
     or its name is no plain folder name, IncompatibleModel if the policy fails its self-test.
     """
-    if Path(version).name != version or version.startswith("."):
+    if not re.fullmatch(r"\w[\w.-]*", version):
         raise InvalidInput(f"model version is {version!r}, expected a plain folder name")
     target = store / version
     if target.exists():
@@ -42,6 +43,7 @@ def publish(store: Path, version: str, profile: Profile, q: QFunction, cem: CEM,
     try:
         export_policy(q, profile, partial / POLICY, cem)
         save_file({name: value.contiguous() for name, value in q.state_dict().items()}, partial / WEIGHTS)
+        (partial / WEIGHTS).chmod((partial / POLICY).stat().st_mode)  # safetensors makes files for the owner alone
         manifest = {
             "format": FORMAT,
             "version": version,

@@ -102,15 +102,12 @@ class _Worker:
     """Robot, policy and writer of one process."""
 
     def __init__(self, plan: RolloutPlan) -> None:
-        import torch
-
         from qtopt_agent.episodes.writer import EpisodeWriter
         from qtopt_agent.runtime.episode_runner import EpisodeRunner
         from qtopt_agent.simulation import make_robot
 
-        torch.set_num_threads(1)
         self._plan = plan
-        self._robot = make_robot(plan.profile, plan.objects, plan.clutter, plan.max_meshes)
+        self._robot = make_robot(plan.profile, plan.objects, plan.clutter, max_meshes=plan.max_meshes)
         self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
         self._policy = _Timed(_make_policy(plan.policy, plan.profile))
         self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
@@ -176,8 +173,11 @@ def _make_policy(name: str, profile: Profile) -> Policy:
         from qtopt_agent.simulation.scripted import ScriptedPolicy
 
         return ScriptedPolicy(profile)
+    import torch
+
     from qtopt_agent.runtime.model_store import load
 
+    torch.set_num_threads(1)
     return load(Path(name), profile)
 
 

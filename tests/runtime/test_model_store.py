@@ -1,0 +1,135 @@
+"""A model is published whole or not at all, and nothing that does not fit its manifest is loaded."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.profile import COMPACT, LOWDIM
+from qtopt_agent.maximizers import CEM
+from qtopt_agent.q_functions import make_q_function
+from qtopt_agent.runtime import model_store
+from qtopt_agent.runtime.model_store import describe, latest, list_models, load, publish, record_evaluation, verify
+
+CEM_SMALL = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
+
+
+def edit(model, **changes):
+    manifest = json.loads((model / "manifest.json").read_text())
+    (model / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+def test_a_published_model_decides_and_carries_its_version(model):
+    policy = load(model)
+    state = np.array([0.08, 0.2, 0, 0], np.float32)
+    decision = policy.decide(Observation(np.full((32, 32, 3), 90, np.uint8), state, 0.0), np.random.default_rng(0))
+    assert policy.name == "untrained"
+    np.testing.assert_allclose(COMPACT.action_space.project(decision.action), decision.action, atol=1e-6)
+    assert 0 <= decision.q <= 1
+
+
+def test_the_weights_beside_the_policy_are_the_networks(model):
+    weights = load_file(model / "q.safetensors")
+    expected = make_q_function(COMPACT, seed=3).state_dict()
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
+
+
+def test_whoever_may_read_the_manifest_may_read_the_other_files(model):
+    assert len({path.stat().st_mode for path in model.iterdir()}) == 1
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "q.safetensors"])
+def test_one_changed_byte_is_found_before_anything_is_loaded(model, name, monkeypatch):
+    monkeypatch.setattr(model_store, "load_policy", lambda *_, **__: pytest.fail("loaded an unchecked file"))
+    content = bytearray((model / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (model / name).write_bytes(content)
+    with pytest.raises(IncompatibleModel, match=f"{name}: sha256 is"):
+        load(model)
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "q.safetensors", "manifest.json"])
+def test_a_missing_file_is_named(model, name):
+    (model / name).unlink()
+    with pytest.raises(IncompatibleModel, match=name):
+        verify(model)
+
+
+def test_a_specification_that_differs_is_named_with_both_values(model):
+    specification = describe(model)["specification"] | {"image_size": [64, 64]}
+    edit(model, specification=specification)
+    with pytest.raises(IncompatibleModel, match=r"image_size is \[64, 64\], profile compact has \[32, 32\]"):
+        load(model)
+
+
+def test_a_model_of_another_profile_is_refused(model):
+    with pytest.raises(IncompatibleModel, match="is of profile compact, expected lowdim"):
+        load(model, LOWDIM)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"format": 2}, "format is 2, expected 1"),
+        ({"sha256": None}, "sha256 is None, expected a dict"),
+        ({"version": 7}, "version is 7, expected a str"),
+        ({"profile": "no-such"}, "unknown profile 'no-such'"),
+    ],
+)
+def test_a_manifest_of_another_kind_is_refused_naming_the_field(model, changes, complaint):
+    edit(model, **changes)
+    with pytest.raises((IncompatibleModel, InvalidInput), match=complaint):
+        verify(model)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+def test_a_manifest_that_is_not_one_is_refused(model, text):
+    (model / "manifest.json").write_text(text)
+    with pytest.raises(IncompatibleModel, match=r"manifest\.json"):
+        describe(model)
+
+
+def test_a_model_that_returns_nan_is_not_published(tmp_path):
+    q = make_q_function(COMPACT)
+    with torch.no_grad():
+        next(q.parameters()).fill_(math.nan)
+    with pytest.raises((IncompatibleModel, InvalidInput), match="finite"):
+        publish(tmp_path, "bad", COMPACT, q, CEM_SMALL, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_is_never_overwritten(model):
+    with pytest.raises(InvalidInput, match="exists already"):
+        publish(model.parent, model.name, COMPACT, make_q_function(COMPACT), CEM_SMALL, {})
+    load(model)
+
+
+@pytest.mark.parametrize("version", ["", ".", "..", "a/b", "/tmp/x", ".hidden"])
+def test_a_version_cannot_name_a_place_outside_the_store(tmp_path, version):
+    with pytest.raises(InvalidInput, match="plain folder name"):
+        publish(tmp_path, version, COMPACT, make_q_function(COMPACT), CEM_SMALL, {})
+
+
+def test_the_latest_model_is_the_newest_not_the_last_by_name(model):
+    older = publish(model.parent, "z-older", COMPACT, make_q_function(COMPACT), CEM_SMALL, {})
+    edit(older, created="2001-01-01T00:00:00+00:00")
+    assert list_models(model.parent) == [older, model]
+    assert latest(model.parent) == model
+
+
+def test_half_published_models_are_not_listed(model):
+    model.rename(model.parent / ".partial-untrained-1")
+    with pytest.raises(InvalidInput, match="no model"):
+        latest(model.parent)
+
+
+def test_a_recorded_evaluation_joins_the_manifest_and_leaves_the_model_valid(model):
+    record_evaluation(model, {"episodes": 10, "successes": 9})
+    record_evaluation(model, {"episodes": 20, "successes": 19})
+    assert [result["successes"] for result in verify(model)["evaluations"]] == [9, 19]
