@@ -188,7 +188,9 @@ def test_nan_is_refused_and_leaves_the_store_as_it_was(tmp_path, where):
     if where == "state":
         good.steps[1].observation.state[0] = np.nan
     else:
-        good = Episode("bad", (Step(good.final, good.steps[0].executed, good.steps[0].executed, np.nan, True),), good.final, True)
+        good = Episode(
+            "bad", (Step(good.final, good.steps[0].executed, good.steps[0].executed, np.nan, True),), good.final, True
+        )
     with pytest.raises(InvalidInput, match=where):
         store.append(good)
     assert store.episodes_added == store.transitions() == 0

@@ -1,6 +1,5 @@
 """qtopt train: learn a Q-function from simulated or recorded episodes."""
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -32,6 +31,7 @@ def train(
     from qtopt_agent.learning.preset import load_preset
     from qtopt_agent.runtime.export import COMMANDS
     from qtopt_agent.runtime.memory import keep_freed_memory
+    from qtopt_agent.runtime.rollouts import usable_cores
     from qtopt_agent.runtime.training import Training
 
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
@@ -39,16 +39,11 @@ def train(
     saved = out / "preset.yaml"
     chosen = load_preset(str(saved) if resume and saved.exists() else preset)
     chosen = chosen.override([*(settings or []), *([f"steps={steps}"] if steps is not None else [])])
-    spare = (
-        max(1, len(os.sched_getaffinity(0)) - 1)
-        if hasattr(os, "sched_getaffinity")
-        else max(1, (os.cpu_count() or 2) - 1)
-    )
     training = Training(
         chosen,
         out,
         seed=seed,
-        actors=spare if actors is None else actors,
+        actors=max(1, usable_cores() - 1) if actors is None else actors,
         episodes=episodes,
         collect=episodes is None or online,
         resume=resume,
@@ -59,7 +54,9 @@ def train(
     typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")
     for objects, success in outcome.success.items():
         typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.evaluate_episodes} episodes")
-    if outcome.interrupted or outcome.steps < chosen.steps:
+    if outcome.steps == chosen.steps:
+        typer.echo(f"make a model of it with: qtopt export --run {out} --version NAME")
+    else:
         typer.echo(f"go on with: qtopt train --out {out} --resume")
     if outcome.interrupted:
         raise typer.Exit(130)

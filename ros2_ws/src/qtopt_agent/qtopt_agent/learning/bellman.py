@@ -19,7 +19,7 @@ def bellman_targets(
     discount: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """r + discount V(s') in 0..1, float32 [B], without V where `terminal` is 1.
+    """R + discount V(s') in 0..1, float32 [B], without V where `terminal` is 1.
 
     V(s') is the smaller of the two target networks' values of the action that is best by the first (clipped double
     Q-learning; Kalashnikov et al. 2018, section 4.2 and appendix F). Each network encodes s' once.

@@ -41,10 +41,10 @@ class Learner:
         self._optimizer = _make_optimizer(preset, network)
         self._auxiliary_mean: Tensor | None = None
         self._auxiliary_scale: Tensor | None = None
-        # Targets need no gradients, so whole bf16 copies spare them autocast's casts.
-        self._labellers = (self.targets.first, self.targets.second)
+        # What labels transitions. Targets need no gradients, so whole bf16 copies spare them autocast's casts.
+        self._first, self._second = self.targets.first, self.targets.second
         if preset.bf16:
-            self._labellers = tuple(copy.deepcopy(n).to(torch.bfloat16) for n in self._labellers)
+            self._first, self._second = (copy.deepcopy(n).to(torch.bfloat16) for n in (self._first, self._second))
 
     @property
     def progress(self) -> float:
@@ -63,9 +63,16 @@ class Learner:
         image, state, action, reward, terminal, next_image, next_state, mc_return, privileged = map(
             torch.from_numpy, batch
         )
-        self._refresh_labellers()
         targets = bellman_targets(
-            *self._labellers, self._maximizer, reward, terminal, next_image, next_state, self._discount, self._generator
+            self._first,
+            self._second,
+            self._maximizer,
+            reward,
+            terminal,
+            next_image,
+            next_state,
+            self._discount,
+            self._generator,
         )
         if self.progress < preset.mc_bound_until:
             targets = torch.maximum(targets, mc_return.clamp(0, 1))
@@ -90,7 +97,7 @@ class Learner:
         if not torch.isfinite(metrics["gradient"]):
             raise InvalidInput(f"step {self.step_count}: the gradient is not finite (loss {float(loss)})")
         self._optimizer.step()
-        self.targets.update()
+        self._refresh(second=self.targets.update())
         self.step_count += 1
         return {"loss": bellman.detach(), **{name: value.detach() for name, value in metrics.items()}}
 
@@ -118,18 +125,19 @@ class Learner:
         self.step_count = state["step"]
         self.network.load_state_dict(state["network"])
         self.targets.load_state_dict(state["targets"])
+        self._refresh(second=True)
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"])
         self._rng.bit_generator.state = json.loads(state["rng"])
         self._auxiliary_mean, self._auxiliary_scale = state["auxiliary"]
 
     @torch.no_grad()
-    def _refresh_labellers(self) -> None:
+    def _refresh(self, second: bool) -> None:
+        """Bring the bf16 copies up to date; the lagged network's only where `second` says that it changed."""
         if not self.preset.bf16:
             return
-        for labeller, target in zip(self._labellers, (self.targets.first, self.targets.second), strict=True):
-            torch._foreach_copy_(list(labeller.parameters()), list(target.parameters()))
-            torch._foreach_copy_(list(labeller.buffers()), list(target.buffers()))
+        for copied, target in ((self._first, self.targets.first), (self._second, self.targets.second))[: 1 + second]:
+            torch._foreach_copy_(list(copied.state_dict().values()), list(target.state_dict().values()))
 
 
 def _make_optimizer(preset: Preset, network: QFunction) -> torch.optim.Optimizer:
@@ -137,6 +145,4 @@ def _make_optimizer(preset: Preset, network: QFunction) -> torch.optim.Optimizer
         return torch.optim.SGD(
             network.parameters(), preset.learning_rate, momentum=0.9, weight_decay=preset.weight_decay, foreach=True
         )
-    return torch.optim.AdamW(
-        network.parameters(), preset.learning_rate, weight_decay=preset.weight_decay, fused=True
-    )
+    return torch.optim.AdamW(network.parameters(), preset.learning_rate, weight_decay=preset.weight_decay, fused=True)

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def bellman_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross entropy between Q = sigmoid(logits) [B] and soft targets [B] in 0..1 (Kalashnikov et al. 2018, eq. 2)."""
+    """Mean cross entropy between Q = sigmoid(logits) [B] and soft targets [B] (Kalashnikov et al. 2018, eq. 2)."""
     return functional.binary_cross_entropy_with_logits(logits, targets)
 
 

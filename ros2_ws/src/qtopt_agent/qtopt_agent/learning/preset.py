@@ -12,7 +12,7 @@ from qtopt_agent.core.profile import get_profile
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings of one training run. Schedules run with progress = step / `steps`, so machine speed does not change them.
+    """Settings of one training run. Schedules run with progress = step / `steps`, not with time.
 
     A pair (a, b) goes linearly from a at progress 0 to b at progress 1. Discount and rewards come from the profile.
     """
@@ -52,12 +52,23 @@ class Preset:
     checkpoint_every: int = 5_000
     evaluate_every: int = 5_000
     evaluate_episodes: int = 100  # on each of training and validation objects
+    evaluation_samples: int = 128  # CEM as `qtopt export` sets it
+    evaluation_iterations: int = 3
 
     def __post_init__(self) -> None:
         get_profile(self.profile)
         if self.optimizer not in ("adamw", "sgd"):
             raise InvalidInput(f"optimizer is {self.optimizer!r}, expected adamw or sgd")
-        for name in ("steps", "batch_size", "target_lag", "cem_samples", "cem_elites", "cem_iterations", "capacity"):
+        for name in (
+            "steps",
+            "batch_size",
+            "target_lag",
+            "cem_samples",
+            "cem_elites",
+            "cem_iterations",
+            "capacity",
+            "publish_every",
+        ):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected at least 1")
         if not 0 <= self.ema_decay < 1:
@@ -114,7 +125,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
             raise InvalidInput(f"unknown setting {key!r}, expected one of {', '.join(known)}")
         kind = known[key]
         try:
-            if kind is float or kind is int and not isinstance(value, bool) and float(value).is_integer():
+            if kind is float or (kind is int and not isinstance(value, bool) and float(value).is_integer()):
                 checked[key] = kind(value)
             elif kind in (tuple[float, float], tuple[int, int]):
                 first, second = value

@@ -13,8 +13,8 @@ from qtopt_agent.replay.store import Batch
 class Mirror:
     """One reflection that leaves the task as it was.
 
-    `image_axis` is the axis of [H, W, 3] that it flips: 0 up-down, 1 left-right. The sign vectors hold +1 or -1 for each
-    number of the action [A], the state [S] and the privileged values [P].
+    `image_axis` is the axis of [H, W, 3] that it flips: 0 up-down, 1 left-right. The sign vectors hold +1 or -1 for
+    each number of the action [A], the state [S] and the privileged values [P].
     """
 
     image_axis: int
@@ -32,21 +32,24 @@ def augment(batch: Batch, mirrors: Sequence[Mirror], rng: np.random.Generator) -
     """Apply each mirror to a random half of the transitions, to s, a, s' and the privileged values alike."""
     for mirror in mirrors:
         chosen = rng.random(len(batch.reward)) < 0.5
-
-        def flip(images: NDArray[np.uint8], chosen: NDArray[np.bool_] = chosen, axis: int = mirror.image_axis + 1) -> NDArray[np.uint8]:
-            flipped = images.copy()
-            flipped[chosen] = np.flip(images[chosen], axis)
-            return flipped
-
-        def sign(values: NDArray[np.float32], signs: tuple[float, ...], chosen: NDArray[np.bool_] = chosen) -> NDArray[np.float32]:
-            return np.where(chosen[:, None], values * np.float32(signs), values)
-
+        axis = mirror.image_axis + 1
         batch = batch._replace(
-            image=flip(batch.image),
-            next_image=flip(batch.next_image),
-            action=sign(batch.action, mirror.action),
-            state=sign(batch.state, mirror.state),
-            next_state=sign(batch.next_state, mirror.state),
-            privileged=sign(batch.privileged, mirror.privileged) if batch.privileged.shape[1] else batch.privileged,
+            image=_flip(batch.image, chosen, axis),
+            next_image=_flip(batch.next_image, chosen, axis),
+            action=_sign(batch.action, chosen, mirror.action),
+            state=_sign(batch.state, chosen, mirror.state),
+            next_state=_sign(batch.next_state, chosen, mirror.state),
         )
+        if batch.privileged.shape[1]:
+            batch = batch._replace(privileged=_sign(batch.privileged, chosen, mirror.privileged))
     return batch
+
+
+def _flip(images: NDArray[np.uint8], chosen: NDArray[np.bool_], axis: int) -> NDArray[np.uint8]:
+    flipped = images.copy()
+    flipped[chosen] = np.flip(images[chosen], axis)
+    return flipped
+
+
+def _sign(values: NDArray[np.float32], chosen: NDArray[np.bool_], flips: tuple[float, ...]) -> NDArray[np.float32]:
+    return np.where(chosen[:, None], values * np.array(flips, np.float32), values)

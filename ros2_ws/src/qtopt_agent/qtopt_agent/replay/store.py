@@ -48,6 +48,7 @@ class StoreSpec:
 
     @staticmethod
     def of(profile: Profile, capacity: int, privileged_size: int = 0) -> "StoreSpec":
+        """Room for a profile's transitions, and for `privileged_size` numbers that only a simulator knows."""
         observation = profile.observation
         return StoreSpec(
             capacity,
@@ -149,6 +150,7 @@ class TransitionStore:
 
     @property
     def episodes_held(self) -> int:
+        """Episodes that can be sampled from."""
         return len(self._episodes) - self._oldest
 
     def transitions(self, source: int | None = None) -> int:

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.metrics import Metrics, weight_gap
@@ -24,7 +25,7 @@ from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror, signs
 from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
-from qtopt_agent.runtime.actors import ActorPool, Order, Result, make_maximizer
+from qtopt_agent.runtime.actors import ActorPool, Order, Result, training_cem
 from qtopt_agent.simulation import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
 
 SCALARS_EVERY = 100  # steps
@@ -34,7 +35,7 @@ WAIT = 0.2  # s
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the steps done, whether Ctrl-C ended it, and the last evaluations by object split."""
+    """How a run ended: steps done, whether Ctrl-C ended it, and the last success rates by object split."""
 
     steps: int
     interrupted: bool
@@ -42,7 +43,7 @@ class Outcome:
 
 
 class Training:
-    """A run in folder `out`: replay/, checkpoint.pt, acting.safetensors, preset.yaml, evaluations.jsonl, TensorBoard.
+    """A run in folder `out`: preset.yaml, replay/, checkpoint.pt, evaluations.jsonl, TensorBoard events.
 
     `episodes` is a folder of recorded episodes to learn from; `collect` says whether actors add new ones to the replay.
     """
@@ -62,7 +63,7 @@ class Training:
         A resumed run goes on with its own seed.
         """
         self.preset, self.out, self.seed, self._actors, self._collect = preset, out, seed, actors, collect
-        self._checkpoint = out / "checkpoint.pt"
+        self._checkpoint, self._acting = out / "checkpoint.pt", out / "acting.safetensors"
         if resume != self._checkpoint.exists():
             raise InvalidInput(
                 f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
@@ -84,13 +85,12 @@ class Training:
             for axis, flipped in MIRRORS
         ]
         network = make_q_function(profile, privileged, seed)
-        self.learner = Learner(preset, network, make_maximizer(preset), seed, mirrors)
+        self.learner = Learner(preset, network, training_cem(preset), seed, mirrors)
         self._rng = np.random.default_rng([seed, 2])
+        self._minutes_before = 0.0
         if resume:
             self._load()
         elif episodes is not None:
-            from qtopt_agent.episodes import iter_episodes
-
             for episode in iter_episodes(episodes):
                 self.store.append(episode, on_policy=episode.policy != "scripted")
         if not collect and self.store.transitions() == 0:
@@ -98,12 +98,13 @@ class Training:
         self._ordered = self.store.episodes_added
         self._evaluations: dict[tuple[int, str], list[bool]] = defaultdict(list)
         self._success: dict[str, float] = {}
+        self._started = time.monotonic()
 
     def run(self, minutes: float = float("inf")) -> Outcome:
         """Learn until the preset's steps are done, `minutes` are over or Ctrl-C; the checkpoint is then up to date."""
         deadline = time.monotonic() + 60 * minutes
         preset, learner = self.preset, self.learner
-        self._publish()
+        save_weights(self._acting, learner.targets.first)
         with (
             _first_interrupt() as interrupted,
             Metrics(self.out) as self._metrics,
@@ -116,7 +117,9 @@ class Training:
                 ready = self._may_step()
                 self._exchange(pool, 0.0 if ready else WAIT)
                 if not ready:
-                    bar.update(task, description=f"collecting {self.store.episodes_added} episodes")
+                    bar.update(
+                        task, description=f"collecting: {self.store.episodes_added} of {self._due():.0f} episodes"
+                    )
                     continue
                 metrics = self._step()
                 step = learner.step_count
@@ -130,17 +133,16 @@ class Training:
                     self._record(metrics, rates)
                     bar.update(task, completed=step, description=self._describe(rates))
                 if step % preset.publish_every == 0:
-                    self._publish()
+                    save_weights(self._acting, learner.targets.first)
                 if step % preset.checkpoint_every == 0:
                     self.save()
                 if step % preset.evaluate_every == 0 or step == preset.steps:
                     self._order_evaluation(pool)
-            self._publish()
             self.save()
             while self._evaluations and not interrupted:
                 bar.update(task, completed=learner.step_count, description="evaluating")
                 self._exchange(pool, WAIT, collect=False)
-            return Outcome(learner.step_count, bool(interrupted), self._success)
+        return Outcome(learner.step_count, bool(interrupted), self._success)
 
     def save(self) -> None:
         """Write the checkpoint; the replay store goes to the disk before it."""
@@ -150,6 +152,7 @@ class Training:
             "rng": json.dumps(self._rng.bit_generator.state),
             "episodes": self.store.episodes_added,
             "seed": self.seed,
+            "minutes": self._minutes(),
         }
         save_checkpoint(self._checkpoint, state)
 
@@ -162,13 +165,18 @@ class Training:
             )
         self.learner.load_state_dict(state["learner"])
         self._rng.bit_generator.state = json.loads(state["rng"])
-        self.seed = state["seed"]
+        self.seed, self._minutes_before = state["seed"], state["minutes"]
 
     def _may_step(self) -> bool:
-        if not self._collect:
-            return True
-        due = self.preset.min_episodes + self.learner.step_count * self.preset.episodes_per_1000_steps / 1000
-        return self.store.episodes_added >= due
+        return not self._collect or self.store.episodes_added >= self._due()
+
+    def _due(self) -> float:
+        """Episodes that must be there before the next gradient step."""
+        return self.preset.min_episodes + self.learner.step_count * self.preset.episodes_per_1000_steps / 1000
+
+    def _minutes(self) -> float:
+        """Time spent on this run, the parts before it was resumed included."""
+        return self._minutes_before + (time.monotonic() - self._started) / 60
 
     def _step(self) -> dict[str, torch.Tensor]:
         if self.learner.step_count == 0 and self.preset.auxiliary_weight:
@@ -199,25 +207,24 @@ class Training:
         return Order(
             order.objects,
             order.seed,
-            str(self.out / "acting.safetensors"),
+            str(self._acting),
             _ramp(self.preset.epsilon, progress),
             _ramp(self.preset.noise, progress),
         )
-
-    def _publish(self) -> None:
-        save_weights(self.out / "acting.safetensors", self.learner.targets.first)
 
     def _order_evaluation(self, pool: ActorPool) -> None:
         if self._actors == 0 or self.preset.evaluate_episodes == 0:
             return
         step = self.learner.step_count
-        weights = self.out / "evaluated" / f"{step}.safetensors"
-        weights.parent.mkdir(exist_ok=True)
+        weights = self._evaluated(step)
         save_weights(weights, self.learner.targets.first)
         for objects in ("train", "validation"):
             self._evaluations[step, objects] = []
             for i in range(self.preset.evaluate_episodes):
                 pool.submit(Order(objects, _seed(self.seed, 1, i), str(weights), evaluation=step))
+
+    def _evaluated(self, step: int) -> Path:
+        return self.out / f"evaluated-{step}.safetensors"
 
     def _take_evaluation(self, result: Result) -> None:
         step, objects = result.order.evaluation, result.order.objects
@@ -228,7 +235,10 @@ class Training:
             del self._evaluations[step, objects]
             self._success[objects] = float(np.mean(outcomes))
             record = {"objects": objects, "success": self._success[objects], "of": len(outcomes)}
-            self._metrics.evaluation(step, {**record, "episodes": self.store.episodes_added})
+            record |= {"episodes": self.store.episodes_added, "minutes": round(self._minutes(), 2)}
+            self._metrics.evaluation(step, record)
+            if all(other != step for other, _ in self._evaluations):
+                self._evaluated(step).unlink()
 
     def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
         targets = self.learner.targets
@@ -264,7 +274,8 @@ def _ramp(ends: tuple[float, float], progress: float) -> float:
 
 
 def _progress_bar(steps: int) -> Progress:
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True))
     bar.add_task("starting", total=steps)
     return bar
 
