@@ -85,7 +85,7 @@ def children(pid):
         try:
             with open(f"/proc/{entry}/stat") as file:
                 state, parent = file.read().rpartition(")")[2].split()[:2]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
         if int(parent) == pid and state != "Z":
             found.append(int(entry))
@@ -96,7 +96,7 @@ def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -1,0 +1,67 @@
+"""Bad input to any command: a clear line that names it, exit code 2, nothing written."""
+
+import pytest
+from typer.testing import CliRunner
+
+from qtopt_agent.cli.main import app
+from qtopt_agent.cli.rollout_options import parse_clutter
+from qtopt_agent.core.errors import InvalidInput
+
+runner = CliRunner()
+
+
+@pytest.mark.parametrize(("text", "pair"), [("1", (1, 1)), ("6", (6, 6)), ("1-5", (1, 5)), ("2-2", (2, 2))])
+def test_clutter_is_a_number_or_a_range(text, pair):
+    assert parse_clutter(text) == pair
+
+
+@pytest.mark.parametrize("text", ["", "0", "7", "5-1", "1-7", "a", "1-", "-1", "1,5", "1.5"])
+def test_other_clutter_is_refused_with_its_value(text):
+    with pytest.raises(InvalidInput, match="expected a number of objects from 1 to 6"):
+        parse_clutter(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("collect --out {tmp}/new --profile no-such", "unknown profile 'no-such'"),
+        ("collect --out {tmp}/new --objects no-such", "objects 'no-such': expected train"),
+        ("collect --out {tmp}/new --clutter 9", "clutter is '9'"),
+        ("collect --out {tmp}/new --policy {tmp}/no-such", "no-such is not a model"),
+        ("evaluate --model {tmp}/no-such", "no-such is not a model"),
+        ("evaluate --model {tmp}", "is not a model: manifest.json"),
+        ("demo --out {tmp}/new --model {tmp}", "is not a model"),
+        ("models list {tmp}/no-such", "no folder of models"),
+        ("models verify {tmp}", "is not a model"),
+        ("models describe --profile no-such", "unknown profile 'no-such'"),
+        ("export --run {tmp}/no-such --version v", "no-such"),
+        ("train --out {tmp}/new --preset no-such", "no-such"),
+        ("episodes list {tmp}/no-such", "no-such"),
+    ],
+)
+def test_bad_input_is_named_and_nothing_is_written(arguments, complaint, tmp_path):
+    (tmp_path / "kept").touch()
+    result = runner.invoke(app, arguments.format(tmp=tmp_path).split())
+    assert result.exit_code == 2, result.output
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert complaint in lines[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "collect --out {tmp}/new --episodes 0",
+        "collect --out {tmp}/new --seed -1",
+        "collect",
+        "evaluate --episodes 10",
+        "evaluate --model {tmp} --episodes many",
+        "bench simulate --seconds 0",
+        "no-such-command",
+    ],
+)
+def test_an_option_out_of_range_or_missing_is_refused(arguments, tmp_path):
+    result = runner.invoke(app, arguments.format(tmp=tmp_path).split())
+    assert result.exit_code == 2
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,103 @@
+"""demo, collect, evaluate and models, as a user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from qtopt_agent.cli.main import app
+from qtopt_agent.episodes.reader import find_episodes, find_partial, iter_episodes
+from qtopt_agent.episodes.verify import verify
+
+runner = CliRunner()
+
+
+def run(*arguments):
+    result = runner.invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_collect_adds_episodes_that_verify(tmp_path):
+    out = tmp_path / "episodes"
+    printed = run("collect", "--out", out, "--policy", "random", "--episodes", 3, "--workers", 1)
+    assert f"3 episodes in {out}" in printed
+    run("collect", "--out", out, "--episodes", 2, "--workers", 1, "--seed", 1)
+    assert [verify(path) for path in find_episodes(out)] == [[]] * 5
+    assert sorted(episode.policy for episode in iter_episodes(out)) == ["random"] * 3 + ["scripted"] * 2
+
+
+def test_evaluate_prints_the_interval_and_writes_the_keys_promised(model, tmp_path):
+    file = tmp_path / "out.json"
+    printed = run("evaluate", "--model", model, "--episodes", 4, "--workers", 1, "--json", file, "--record")
+    result = json.loads(file.read_text())
+    promised = {"episodes", "successes", "success", "wilson_low", "wilson_high", "objects", "model", "seed"}
+    assert promised <= result.keys()
+    assert (result["episodes"], result["objects"], result["seed"]) == (4, "held-out", 0)
+    assert f"{result['wilson_low']:.1%} to {result['wilson_high']:.1%}" in printed
+    manifests = json.loads(run("models", "list", model.parent, "--json"))
+    assert manifests[0]["evaluations"] == [result]
+    assert "untrained" in run("models", "list", model.parent)
+    assert "as they should be" in run("models", "verify", model)
+
+
+def test_the_demo_leaves_episodes_and_pictures(model, tmp_path):
+    out = tmp_path / "demo"
+    printed = run("demo", "--model", model, "--episodes", 2, "--out", out, "--workers", 1)
+    assert "2 grasps" in printed
+    assert "decisions/s" in printed
+    assert len(list(find_episodes(out / "episodes"))) == 2
+    for name in ("grasps.png", "grasps.gif"):
+        assert str(out / name) in printed
+        with Image.open(out / name) as picture:
+            picture.load()
+
+
+def test_the_demo_takes_the_newest_model_of_the_folder_models(model, monkeypatch, tmp_path):
+    monkeypatch.chdir(model.parent.parent)
+    printed = run("demo", "--episodes", 1, "--out", tmp_path / "demo", "--workers", 1)
+    assert "model untrained" in printed
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_ctrl_c_ends_collecting_with_130_whole_episodes_and_no_process(tmp_path):
+    out = tmp_path / "episodes"
+    command = [sys.executable, "-m", "qtopt_agent.cli.main", "collect", "--out", str(out), "--workers", "2"]
+    process = subprocess.Popen(
+        [*command, "--episodes", "100000"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while process.poll() is None and len(list(out.glob("*/*/[!.]*"))) < 3:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process of the group gets it
+    _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert "stopped by Ctrl-C" in errors
+    assert "Traceback" not in errors
+    episodes = list(find_episodes(out))
+    assert len(episodes) >= 3
+    assert [verify(path) for path in episodes] == [[]] * len(episodes)
+    assert list(find_partial(out)) == []
+    deadline = time.monotonic() + 30  # only so that a process left behind fails the test instead of hanging it
+    while left := living(process.pid):
+        assert time.monotonic() < deadline, f"processes left: {left}"
+        time.sleep(0.05)
+
+
+def living(group):
+    """Process ids of a process group, zombies aside."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                state, _, its_group = file.read().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(int(entry))
+    return found
