@@ -116,9 +116,8 @@ def test_outlines_lie_on_the_simulated_shapes_which_rest_on_the_floor(folder: Pa
         model, data = robot._model, robot._data
         corners = []
         for geom in np.flatnonzero(model.geom_bodyid == model.body("object0").id):
-            mesh = model.geom_dataid[geom]
-            start = model.mesh_vertadr[mesh]
-            local = model.mesh_vert[start : start + model.mesh_vertnum[mesh]]
+            mesh = model.mesh(model.geom_dataid[geom])
+            local = model.mesh_vert[mesh.vertadr[0] :][: mesh.vertnum[0]]
             corners.append(local @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom])
         gaps = np.linalg.norm(robot.outline(0)[:, None] - np.concatenate(corners)[None], axis=2).min(1)
         assert gaps.max() < 1e-5

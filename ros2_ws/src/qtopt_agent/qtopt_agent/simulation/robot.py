@@ -152,7 +152,12 @@ class SimulatedRobot:
         return Observation(image, state, self.time, privileged)
 
     def execute(self, action: Action) -> Action:
-        """Move for one 0.2 s control step. Returns the action with its translation cut to the workspace."""
+        """Move for one 0.2 s control step. Returns the action with its translation cut to the workspace.
+
+        Raises InvalidInput on a translation or yaw that is not finite.
+        """
+        if not np.isfinite([*action.translation, action.yaw]).all():
+            raise InvalidInput(f"action moves by {action.translation} m, {action.yaw} rad: expected finite numbers")
         pose = self.pose()
         self._steps += 1
         if action.terminate:

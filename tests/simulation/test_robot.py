@@ -1,0 +1,157 @@
+"""The simulated robot: what its episodes promise."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.episode import Episode
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import COMPACT, LOWDIM
+from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.simulation import SimulatedRobot, make_robot
+from qtopt_agent.simulation.robot import LIFT_HEIGHT
+from qtopt_agent.simulation.scripted import ScriptedPolicy
+
+STILL = Action(np.zeros(3, dtype=np.float32), 0.0)
+
+
+def _episode(seed: int, objects: str = "train", clutter: tuple[int, int] = (1, 3)) -> Episode:
+    robot = make_robot(COMPACT, objects, clutter)
+    runner = EpisodeRunner(robot, COMPACT, robot.succeeded)
+    return runner.run(ScriptedPolicy(COMPACT), np.random.default_rng(seed), seed, "")
+
+
+def _bytes(episode: Episode) -> bytes:
+    values = []
+    for step in episode.steps:
+        seen = step.observation
+        values += [seen.image, seen.state, seen.privileged, step.executed, step.reward]
+    return b"".join(np.asarray(value).tobytes() for value in values)
+
+
+def _lifted(seed: int, objects: str = "train") -> SimulatedRobot:
+    """A robot that holds an object up, or as near as the script got."""
+    robot = make_robot(LOWDIM, objects)
+    policy = ScriptedPolicy(LOWDIM, clumsiness=0)
+    observation = robot.reset(seed)
+    for _ in range(LOWDIM.max_steps):
+        action = Action.from_vector(policy.decide(observation, np.random.default_rng(0)).action)
+        if action.terminate:
+            break
+        robot.execute(action)
+        observation = robot.observe()
+    return robot
+
+
+def test_the_same_seed_gives_the_same_episode_bit_by_bit() -> None:
+    for seed in range(3):
+        assert _bytes(_episode(seed)) == _bytes(_episode(seed))
+
+
+def test_an_episode_does_not_depend_on_those_before_it() -> None:
+    robot = make_robot(COMPACT, clutter=(1, 3))
+    fresh = make_robot(COMPACT, clutter=(1, 3)).reset(5)
+    for seed in (1, 2, 5):
+        again = robot.reset(seed)
+        robot.execute(Action(np.array([0.02, 0, -0.06], dtype=np.float32), 0.5, GripperCommand.CLOSE))
+    assert np.array_equal(again.image, fresh.image) and np.array_equal(again.state, fresh.state)
+
+
+def test_different_seeds_give_different_episodes() -> None:
+    assert len({_bytes(_episode(seed)) for seed in range(10)}) == 10
+
+
+@pytest.mark.parametrize("clutter", [(1, 1), (2, 4), (5, 5)])
+def test_the_bin_holds_as_many_objects_as_asked_for(clutter: tuple[int, int]) -> None:
+    robot = make_robot(LOWDIM, "held-out", clutter)
+    counts = set()
+    for seed in range(20):
+        robot.reset(seed)
+        counts.add(len(robot.object_names))
+    assert counts == set(range(clutter[0], clutter[1] + 1))
+
+
+def test_the_object_is_in_the_first_image_of_99_layouts_in_100() -> None:
+    seen = []
+    for objects in ("train", "validation", "held-out"):
+        robot = make_robot(COMPACT, objects)
+        for seed in range(70):
+            image = robot.reset(seed).image.astype(int)
+            robot._data.qpos[6:9] = (50, 50, 0.5)  # the same picture without it
+            mujoco.mj_forward(robot._model, robot._data)
+            seen.append(np.abs(image - robot.observe().image).max() > 15)
+    assert np.mean(seen) >= 0.99
+
+
+def test_success_means_held_above_the_lift_height() -> None:
+    robot = _lifted(0)
+    assert robot.succeeded() and robot.outline(0)[:, 2].min() > LIFT_HEIGHT
+    while robot.outline(0)[:, 2].min() > LIFT_HEIGHT:
+        assert robot.succeeded()
+        robot.execute(Action(np.array([0, 0, -0.01], dtype=np.float32), 0.0))
+    assert not robot.succeeded()
+
+
+def test_an_object_let_go_is_no_success() -> None:
+    robot = _lifted(0)
+    assert robot.succeeded()
+    robot.execute(Action(np.zeros(3, dtype=np.float32), 0.0, GripperCommand.OPEN))
+    assert not robot.succeeded()
+
+
+def test_an_empty_jaw_in_the_air_is_no_success() -> None:
+    robot = make_robot(LOWDIM)
+    robot.reset(0)
+    for _ in range(3):
+        robot.execute(Action(np.array([0, 0, 0.06], dtype=np.float32), 0.0, GripperCommand.CLOSE))
+    assert not robot.succeeded()
+
+
+def test_terminating_moves_nothing() -> None:
+    robot = make_robot(LOWDIM)
+    before = robot.reset(0)
+    robot.execute(Action(np.ones(3, dtype=np.float32), 1.0, GripperCommand.CLOSE, terminate=True))
+    after = robot.observe()
+    assert after.stamp == before.stamp
+    assert after.state[:3] == pytest.approx(before.state[:3])
+
+
+def test_what_was_really_done_stays_inside_the_workspace() -> None:
+    robot = make_robot(LOWDIM)
+    robot.reset(0)
+    down = Action(np.array([0, 0, -0.06], dtype=np.float32), 0.0)
+    executed = [float(robot.execute(down).translation[2]) for _ in range(8)]
+    assert executed[0] == pytest.approx(-0.06) and abs(executed[-1]) < 0.002
+
+
+@pytest.mark.parametrize("where", [0, 1, 2, "yaw"])
+def test_a_motion_that_is_not_finite_is_refused(where: int | str) -> None:
+    robot = make_robot(LOWDIM)
+    robot.reset(0)
+    move = np.zeros(3, dtype=np.float32)
+    if isinstance(where, int):
+        move[where] = np.nan
+    with pytest.raises(InvalidInput, match="expected finite numbers"):
+        robot.execute(Action(move, np.inf if where == "yaw" else 0.0))
+
+
+@pytest.mark.parametrize("objects", ["train", "validation", "held-out"])
+def test_the_script_without_errors_lifts_most_objects(objects: str) -> None:
+    assert sum(_lifted(seed, objects).succeeded() for seed in range(20)) >= 16
+
+
+def test_the_clumsy_script_fails_and_succeeds_often() -> None:
+    robot = make_robot(LOWDIM)
+    runner = EpisodeRunner(robot, LOWDIM, robot.succeeded)
+    policy = ScriptedPolicy(LOWDIM)
+    success = np.mean([runner.run(policy, np.random.default_rng(s), s, "").success for s in range(40)])
+    assert 0.2 <= success <= 0.75
+
+
+def test_the_script_needs_a_simulator() -> None:
+    robot = make_robot(LOWDIM)
+    observation = robot.reset(0)
+    blind = type(observation)(observation.image, observation.state, observation.stamp)
+    with pytest.raises(InvalidInput, match="privileged measurement"):
+        ScriptedPolicy(LOWDIM).decide(blind, np.random.default_rng(0))
