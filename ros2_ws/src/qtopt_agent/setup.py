@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 
 sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.1"]
 train = ["tensorboard>=2.18"]
+standalone = ["cyclonedds==11.0.1"]  # runs the nodes where ROS 2 is not installed
 view = ["pillow>=10"]
 dev = [
     "hypothesis>=6.100",
@@ -29,23 +30,27 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["qtopt_agent", "qtopt_agent.*"]),
-    package_data={"qtopt_agent.learning": ["presets/*.yaml"], "qtopt_agent.episodes": ["msg/*.msg"]},
+    package_data={
+        "qtopt_agent.learning": ["presets/*.yaml"],
+        "qtopt_agent.episodes": ["msg/*.msg"],
+        "qtopt_agent.standalone": ["interfaces/*/*/*"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/qtopt_agent"]),
         ("share/qtopt_agent", ["package.xml"]),
     ],
     install_requires=[
         "lz4>=4.3",
-        "mcap>=1.2",
+        "mcap>=1.5",
         "numpy>=1.26",
         "PyYAML>=6",
         "rich>=13",
-        "rosbags>=0.10",
+        "rosbags>=0.11",
         "safetensors>=0.4",
         "torch>=2.5",
         "typer>=0.15",
     ],
-    extras_require={"sim": sim, "train": train, "view": view, "dev": dev},
+    extras_require={"sim": sim, "train": train, "standalone": standalone, "view": view, "dev": dev},
     tests_require=["pytest"],
     entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main"]},
 )
