@@ -95,7 +95,7 @@ class Learner:
         loss.backward()
         metrics["gradient"] = clip_grad_norm_(self.network.parameters(), preset.gradient_clip, foreach=True)
         if not torch.isfinite(metrics["gradient"]):
-            raise InvalidInput(f"step {self.step_count}: the gradient is not finite (loss {float(loss)})")
+            raise InvalidInput(f"step {self.step_count}: the gradient is not finite (loss {loss.item()})")
         self._optimizer.step()
         self._refresh(second=self.targets.update())
         self.step_count += 1

@@ -1,7 +1,9 @@
 """Everything a training run is made from, in one small YAML file."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from importlib import resources
+from types import GenericAlias
 from typing import Any
 
 import yaml
@@ -81,7 +83,7 @@ class Preset:
             key, separator, value = assignment.partition("=")
             if not separator:
                 raise InvalidInput(f"setting {assignment!r}: expected key=value")
-            changes[key] = yaml.safe_load(value)
+            changes[key] = _parse(value, f"setting {assignment!r}")
         return replace(self, **_checked(changes))
 
 
@@ -97,7 +99,7 @@ def load_preset(name: str) -> Preset:
         if name not in preset_names():
             raise InvalidInput(f"unknown preset {name!r}, expected one of {', '.join(preset_names())} or a .yaml file")
         text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
-    settings = yaml.safe_load(text)
+    settings = _parse(text, f"preset {name}")
     if not isinstance(settings, dict):
         raise InvalidInput(f"preset {name}: expected key: value lines")
     settings = _checked(settings)
@@ -116,6 +118,13 @@ def _folder() -> Any:
     return resources.files("qtopt_agent.learning") / "presets"
 
 
+def _parse(text: str, what: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{what} is not YAML: {error}") from error
+
+
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     """`settings` with the types that Preset declares, or InvalidInput naming the key that is wrong."""
     known = {field.name: field.type for field in fields(Preset)}
@@ -123,17 +132,25 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     for key, value in settings.items():
         if key not in known:
             raise InvalidInput(f"unknown setting {key!r}, expected one of {', '.join(known)}")
-        kind = known[key]
         try:
-            if kind is float or (kind is int and not isinstance(value, bool) and float(value).is_integer()):
-                checked[key] = kind(value)
-            elif kind in (tuple[float, float], tuple[int, int]):
-                first, second = value
-                checked[key] = tuple(kind.__args__[0](x) for x in (first, second))
-            elif type(value) is kind:
-                checked[key] = value
-            else:
-                raise TypeError
+            checked[key] = _converted(value, known[key])
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"setting {key} is {value!r}, expected {getattr(kind, '__name__', kind)}") from error
+            expected = getattr(known[key], "__args__", [known[key]])
+            names = ", ".join(kind.__name__ for kind in expected)
+            raise InvalidInput(f"setting {key} is {value!r}, expected {names}") from error
     return checked
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """`value` as a `kind`; YAML reads 1e-3 as text and 10 as an integer. Raises TypeError or ValueError."""
+    if isinstance(kind, GenericAlias):
+        parts = [_converted(part, of) for part, of in zip(value, kind.__args__, strict=True)]
+        return tuple(parts)
+    if kind in (bool, str) or isinstance(value, bool):
+        if type(value) is not kind:
+            raise TypeError
+        return value
+    number = float(value)
+    if not math.isfinite(number) or number != kind(number):
+        raise ValueError
+    return kind(number)

@@ -1,0 +1,68 @@
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from qtopt_agent.core.errors import IncompatibleModel
+from qtopt_agent.learning.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+
+
+class Attack:
+    def __reduce__(self):
+        return (print, ("this must never run",))
+
+
+def test_what_was_saved_comes_back(tmp_path):
+    state = {"step": 3, "weights": torch.arange(4.0), "text": "a", "nested": [torch.ones(1), (1, None)]}
+    save_checkpoint(tmp_path / "c.pt", state)
+    again = load_checkpoint(tmp_path / "c.pt")
+    assert again["step"] == 3
+    assert torch.equal(again["weights"], state["weights"])
+    assert again["nested"][1] == (1, None)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {"weights": torch.zeros(1000)})
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(IncompatibleModel, match=r"c\.pt cannot be read"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_that_is_missing_is_refused(tmp_path):
+    with pytest.raises(IncompatibleModel, match="No such file"):
+        load_checkpoint(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_code_in_a_checkpoint_never_runs(tmp_path, capsys, legacy):
+    path = tmp_path / "c.pt"
+    if legacy:
+        path.write_bytes(pickle.dumps(Attack(), protocol=2))
+    else:
+        torch.save({"attack": Attack()}, path)
+    with pytest.raises(IncompatibleModel):
+        load_checkpoint(path)
+    assert "never run" not in capsys.readouterr().out
+
+
+def test_a_failed_write_leaves_the_last_checkpoint(tmp_path):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {"step": 1})
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
+        save_checkpoint(path, {"step": 2, "unsaveable": lambda: None})
+    assert load_checkpoint(path) == {"step": 1}
+
+
+def test_published_weights_fit_their_own_network_only(tmp_path):
+    path = tmp_path / "w.safetensors"
+    source, target = nn.Linear(2, 3), nn.Linear(2, 3)
+    save_weights(path, source)
+    load_weights(path, target)
+    assert torch.equal(source.weight, target.weight)
+    with pytest.raises(IncompatibleModel, match=r"w\.safetensors"):
+        load_weights(path, nn.Linear(3, 3))
+    path.write_bytes(b"nonsense")
+    with pytest.raises(IncompatibleModel):
+        load_weights(path, target)
