@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.safety.limits import MotionLimits, Reason, WorkspaceBox, guard, limit_translation
+from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox, guard, limit_translation
+from qtopt_agent.safety.reasons import Reason
 
 BOX = WorkspaceBox((-0.2, -0.3, 0.0), (0.2, 0.3, 0.25))
 LIMITS = MotionLimits(BOX, max_translation=0.06, max_yaw=0.5)

@@ -1,7 +1,6 @@
 """What a gripper may do in one step: what is not finite is refused, what is too large is cut and reported."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,7 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.action import Action
 from qtopt_agent.core.errors import InvalidInput
-
-
-class Reason(StrEnum):
-    """Why `guard` changed an action."""
-
-    WORKSPACE = "target outside the workspace box"
-    TRANSLATION = "translation over the limit of one step"
-    YAW = "turn over the limit of one step"
+from qtopt_agent.safety.reasons import Reason
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,284 @@
+"""What stands between an agent and an arm: guards commands, watches the inputs, and turns both into set points.
+
+No safety-rated stop: it runs in an ordinary process, and an emergency stop has to be within reach.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtopt_agent.core.action import GripperCommand
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.commands import NOTHING, CommandReport, DriverState, MotionCommand, Setpoint
+from qtopt_agent.safety.driver_settings import DriverSettings, Output
+from qtopt_agent.safety.limits import guard
+from qtopt_agent.safety.motion import Pose, Reference
+from qtopt_agent.safety.reasons import Reason
+from qtopt_agent.safety.tool_pose import wrapped
+from qtopt_agent.safety.watchdog import TOLERANCE, Watchdog
+
+MAX_TICK = 0.1  # s: a set point never moves further than in this time, however late the tick comes
+HEADWAY = 0.001  # m: less than this nearer to the goal is no headway
+YAW_ARM = 0.1  # m/rad, to measure a way to go that is part turn: a jaw is about this wide
+
+
+@dataclass
+class _Motion:
+    goal: Pose
+    began: float
+    wait: float
+    least_to_go: float = np.inf
+    headway_at: float = 0.0
+
+
+class ArmDriverCore:
+    """Disarmed at first. `now` is steady time, s, everywhere; `clock` the time of the clock that stamps messages, s.
+
+    Feed it with `camera`, `gripper`, `measured` and `command`, and send what `tick` returns, 50 times a second or more.
+    On a fault it slows down within the limits, holds where the arm was measured to be, and waits for `resume`.
+    """
+
+    def __init__(self, settings: DriverSettings) -> None:
+        self.settings = settings
+        self.state = DriverState.DISARMED
+        self.faults: tuple[Reason, ...] = ()
+        self.report: CommandReport | None = None
+        self._watchdog = Watchdog(settings.ages)
+        self._measured: Pose | None = None
+        self._tilt = 0.0
+        self._reference: Reference | None = None
+        self._rest: Pose | None = None
+        self._motion: _Motion | None = None
+        self._after_stop = DriverState.HOLDING
+        self._gripper = GripperCommand.KEEP
+        self._writer, self._last_sequence = "", 0
+        self._command_heard = -np.inf
+        self._last_tick: float | None = None
+
+    @property
+    def moving(self) -> bool:
+        """Whether a commanded motion is under way."""
+        return self._motion is not None
+
+    def arm(self, now: float) -> tuple[Reason, ...]:
+        """Allow motion from now on. Returns why not: empty if it is armed."""
+        return self._release(DriverState.DISARMED, now)
+
+    def resume(self, now: float) -> tuple[Reason, ...]:
+        """Go on after a fault, from rest, without the motion it cut short. Returns why not: empty if it is armed."""
+        return self._release(DriverState.HOLDING, now)
+
+    def disarm(self) -> None:
+        """Stop, then stream nothing. Forgets all faults."""
+        self._motion = None
+        if self.state in (DriverState.ARMED, DriverState.STOPPING):
+            self.state, self._after_stop = DriverState.STOPPING, DriverState.DISARMED
+        else:
+            self.state = DriverState.DISARMED
+            self.faults = ()
+
+    def camera(self, stamp: float, clock: float, now: float) -> None:
+        """An image has come; `stamp` is its capture time, s."""
+        self._watchdog.heard("camera", stamp, clock, now)
+
+    def gripper(self, aperture: float, stamp: float, clock: float, now: float) -> None:
+        """A gripper state has come; `aperture` in m. NaN is a fault."""
+        if not np.isfinite(aperture):
+            self._fail((Reason.NOT_FINITE,))
+            return
+        self._watchdog.heard("gripper", stamp, clock, now)
+
+    def measured(
+        self, position: NDArray[np.floating[Any]], yaw: float, stamp: float, clock: float, now: float, tilt: float = 0.0
+    ) -> None:
+        """The pose of the finger tips in the base frame has been measured: position [3], m; yaw, tilt, rad.
+
+        NaN is a fault, and leaves the last good pose in force.
+        """
+        if not np.isfinite([*position, yaw, tilt]).all():
+            self._fail((Reason.NOT_FINITE,))
+            return
+        self._measured, self._tilt = Pose(np.asarray(position, dtype=np.float64), float(yaw)), tilt
+        self._watchdog.heard("pose", stamp, clock, now)
+
+    def command(self, command: MotionCommand, clock: float, now: float) -> CommandReport:
+        """Take a command, or say why not. A repeated sequence number only says that the agent is alive."""
+        if self._writer and command.writer != self._writer:
+            silent = now - self._command_heard
+            if self.moving or silent <= self.settings.writer_timeout:
+                self._fail((Reason.SECOND_WRITER,))
+                return self._refuse(command, Reason.SECOND_WRITER)
+            self._writer, self._last_sequence = command.writer, 0
+        if self.state != DriverState.ARMED:
+            return self._refuse(command, Reason.NOT_ARMED)
+        self._writer, self._command_heard = command.writer, now
+        if command.sequence == self._last_sequence and self.report is not None:
+            return self.report
+        fresh = -TOLERANCE <= clock - command.stamp <= self.settings.ages.command
+        if command.sequence < self._last_sequence or not fresh:
+            return self._refuse(command, Reason.OLD)
+        self._last_sequence = command.sequence
+        return self._begin(command, now)
+
+    def tick(self, now: float) -> Setpoint | None:
+        """The set point for now; None until a pose has been measured. Never raises on late or early calls."""
+        measured = self._measured
+        if measured is None:
+            return None
+        if self.state == DriverState.ARMED:
+            self._fail(self._found(now))
+        dt = 0.0 if self._last_tick is None else float(np.clip(now - self._last_tick, 0.0, MAX_TICK))
+        self._last_tick = now
+        was = self.state
+        reference = self._reference
+        if reference is None or was == DriverState.DISARMED:
+            reference = Reference.at_rest(measured)
+        elif was == DriverState.ARMED:
+            reference = self._advance(reference, measured, dt, now)
+        elif was == DriverState.STOPPING:
+            reference = self._settle(reference, dt, now)
+        self._reference = reference
+        return Setpoint(
+            reference.pose,
+            reference.velocity,
+            reference.yaw_rate,
+            self._gripper,
+            self.settings.gripper_effort,
+            self.state,
+            was != DriverState.DISARMED,
+        )
+
+    def _found(self, now: float) -> tuple[Reason, ...]:
+        faults = list(self._watchdog.faults(now))
+        if self._last_tick is not None and now < self._last_tick and Reason.CLOCK_JUMP not in faults:
+            faults.append(Reason.CLOCK_JUMP)
+        if self.moving and now - self._command_heard > self.settings.ages.command:
+            faults.append(Reason.COMMAND_STALE)
+        if self._measured is not None and self._distance_outside(self._measured) > self.settings.margin:
+            faults.append(Reason.OUTSIDE)
+        if self.state != DriverState.DISARMED and self._falls_behind():
+            faults.append(Reason.NOT_FOLLOWING)
+        if self._tilt > self.settings.tilt:
+            faults.append(Reason.TILTED)
+        return tuple(faults)
+
+    def _release(self, expected: DriverState, now: float) -> tuple[Reason, ...]:
+        if self.state != expected:
+            raise InvalidInput(f"the driver is {self.state.name}, expected {expected.name}")
+        # Whoever arms or resumes accepts the clock as it is; all inputs must have been heard since it jumped.
+        self._watchdog.forgive()
+        faults = self._found(now)
+        if faults or self._measured is None:
+            return faults
+        if expected == DriverState.DISARMED:
+            if self._distance_outside(self._measured) > 0:
+                return (Reason.OUTSIDE,)  # the first set point is the measured pose, and every set point is inside
+            self._reference = Reference.at_rest(self._measured)
+            self._gripper = GripperCommand.KEEP
+        self.state, self.faults = DriverState.ARMED, ()
+        self._motion, self._command_heard = None, -np.inf  # any agent may begin
+        self._rest = None
+        return ()
+
+    def _fail(self, faults: tuple[Reason, ...]) -> None:
+        if not faults or self.state == DriverState.DISARMED:
+            return
+        self.faults = tuple(dict.fromkeys([*self.faults, *faults]))
+        if self.state == DriverState.ARMED:
+            self.state, self._after_stop = DriverState.STOPPING, DriverState.HOLDING
+            self._motion = self._rest = None
+
+    def _refuse(self, command: MotionCommand, reason: Reason) -> CommandReport:
+        self.report = CommandReport(command, NOTHING, (reason,))
+        return self.report
+
+    def _begin(self, command: MotionCommand, now: float) -> CommandReport:
+        measured, action = self._measured, command.action
+        assert measured is not None  # it was needed to arm
+        try:
+            guarded = guard(action, measured.position, measured.yaw, self.settings.step)
+        except InvalidInput:
+            self._fail((Reason.NOT_FINITE,))
+            return self._refuse(command, Reason.NOT_FINITE)
+        if action.terminate:
+            self._motion, self._rest = None, None
+            self.report = CommandReport(command, replace(NOTHING, terminate=True))
+            return self.report
+        allowed, here = guarded.action, self._turned(measured)
+        c, s = np.cos(here.yaw), np.sin(here.yaw)
+        x, y, z = (float(v) for v in allowed.translation)
+        goal = Pose(here.position + np.array([c * x - s * y, s * x + c * y, z]), here.yaw + allowed.yaw)
+        wait = 0.0
+        if allowed.gripper not in (GripperCommand.KEEP, self._gripper):
+            self._gripper, wait = allowed.gripper, self.settings.gripper_time
+        self._motion = _Motion(self._inside(goal), now, wait, headway_at=now)
+        self.report = CommandReport(command, allowed, guarded.reasons)
+        return self.report
+
+    def _advance(self, reference: Reference, measured: Pose, dt: float, now: float) -> Reference:
+        settings, motion = self.settings, self._motion
+        if motion is None:
+            if settings.output == Output.TWIST and reference.standing:
+                return Reference.at_rest(self._inside(measured))  # nobody is told this pose, so it may jump
+            if settings.output == Output.TWIST or self._rest is None:
+                return reference.braked(settings.rates, dt)
+            return reference.towards(self._rest, settings.rates, settings.step.workspace, dt)
+        here = self._turned(measured)
+        ahead, turn = motion.goal.position - here.position, motion.goal.yaw - here.yaw
+        distance = float(np.linalg.norm(ahead))
+        led = Pose(
+            here.position + ahead * min(1.0, settings.lead / max(distance, 1e-9)),
+            here.yaw + float(np.clip(turn, -settings.yaw_lead, settings.yaw_lead)),
+        )
+        self._look_at_progress(motion, distance, abs(turn), reference.near(motion.goal), now)
+        return reference.towards(self._inside(led), settings.rates, settings.step.workspace, dt)
+
+    def _look_at_progress(self, motion: _Motion, distance: float, turn: float, sent: bool, now: float) -> None:
+        """End the motion when the hand has arrived, or is held up by something it should not go on pressing at."""
+        to_go = distance + YAW_ARM * turn
+        if to_go < motion.least_to_go - HEADWAY:
+            motion.least_to_go, motion.headway_at = to_go, now
+        arrived = distance <= self.settings.arrival and turn <= 10 * self.settings.arrival
+        stuck = now - motion.headway_at > self.settings.patience
+        if now - motion.began >= motion.wait and ((sent and arrived) or stuck):
+            pressing = not sent and self._measured is not None
+            self._rest = self._inside(self._turned(self._measured)) if pressing else motion.goal
+            self._motion = None
+
+    def _settle(self, reference: Reference, dt: float, now: float) -> Reference:
+        """Brake; then, where poses are streamed, ease to the measured pose; then hold."""
+        settings = self.settings
+        if self._rest is not None:
+            reference = reference.towards(self._rest, settings.rates, settings.step.workspace, dt)
+        elif not reference.standing:
+            return reference.braked(settings.rates, dt)
+        elif settings.output == Output.POSE and self._watchdog.age("pose", now) <= settings.ages.pose:
+            # An old measurement is no place to go to: then the arm stays where it came to rest.
+            self._rest = self._inside(self._turned(self._measured))
+            return reference
+        if self._rest is None or (reference.near(self._rest) and reference.standing):
+            self.state = self._after_stop
+            if self.state == DriverState.DISARMED:
+                self.faults = ()
+        return reference
+
+    def _distance_outside(self, pose: Pose) -> float:
+        return float(np.abs(pose.position - self.settings.step.workspace.clip(pose.position)).max())
+
+    def _falls_behind(self) -> bool:
+        """Whether the arm is further from the set point than lead and braking explain."""
+        if self._measured is None or self._reference is None:
+            return False
+        rates, lead = self.settings.rates, self.settings.lead
+        apart = np.linalg.norm(self._reference.pose.position - self._measured.position)
+        return bool(apart > 2 * lead + rates.speed**2 / (2 * rates.acceleration))
+
+    def _inside(self, pose: Pose) -> Pose:
+        return Pose(self.settings.step.workspace.clip(pose.position), pose.yaw)
+
+    def _turned(self, pose: Pose | None) -> Pose:
+        """`pose` with the turn of its yaw that is nearest to the set point's: the set point does not wrap around."""
+        assert pose is not None and self._reference is not None
+        return Pose(pose.position, self._reference.pose.yaw + wrapped(pose.yaw - self._reference.pose.yaw))

@@ -1,0 +1,46 @@
+"""What an arm driver may do and what it expects of its inputs: one set for each kind of arm."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.limits import MotionLimits
+from qtopt_agent.safety.motion import RateLimits
+from qtopt_agent.safety.watchdog import AgeLimits
+
+
+class Output(StrEnum):
+    """What the arm's controller takes."""
+
+    POSE = "pose"
+    TWIST = "twist"
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """Limits of one arm. Only the workspace box in `step` has to be given for every arm; the rest is cautious."""
+
+    step: MotionLimits
+    output: Output
+    rates: RateLimits = field(default_factory=RateLimits)
+    ages: AgeLimits = field(default_factory=AgeLimits)
+    gripper_effort: float = 20.0  # N, sent with every gripper command
+    gripper_time: float = 1.0  # s from a gripper command to the end of its step
+    lead: float = 0.03  # m that the set point may be ahead of the hand, which bounds the force of a contact
+    yaw_lead: float = 0.5  # rad, likewise
+    arrival: float = 0.005  # m (and 10 times that in rad) from the goal at which the hand has arrived
+    patience: float = 0.3  # s without headway after which a motion is over, wherever it is
+    margin: float = 0.02  # m that the hand may be outside the workspace box
+    tilt: float = 0.2  # rad that the tool may lean
+    writer_timeout: float = 2.0  # s of silence after which another agent may take over
+
+    def __post_init__(self) -> None:
+        names = "gripper_effort", "lead", "yaw_lead", "arrival", "patience", "tilt", "writer_timeout"
+        for name in names:
+            if not 0 < getattr(self, name) < np.inf:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected finite and above 0")
+        for name in ("gripper_time", "margin"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected finite and 0 or more")
