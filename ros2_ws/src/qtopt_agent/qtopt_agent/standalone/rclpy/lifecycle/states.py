@@ -1,4 +1,4 @@
-"""States and transitions of a managed node (design.ros2.org/articles/node_lifecycle.html), with lifecycle_msgs' numbers."""
+"""States and transitions of a managed node (design.ros2.org/articles/node_lifecycle.html), by their message numbers."""
 
 from typing import NamedTuple
 

@@ -1,0 +1,161 @@
+"""Starts node processes, shows what they print, and leaves none behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, TextIO
+
+import yaml
+
+from qtopt_agent.standalone.run import LAUNCHER
+
+_POLL = 0.05  # s
+
+# Between the signals that ask a process to end, s. The last one cannot be refused.
+PATIENCE = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True)
+class NodeDescription:
+    """One node of a graph: the module whose `main()` runs it, and its settings."""
+
+    name: str
+    module: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    remaps: dict[str, str] = field(default_factory=dict)
+    namespace: str = ""
+    parameter_files: tuple[Path, ...] = ()
+    arguments: tuple[str, ...] = ()  # before --ros-args
+
+    def ros_arguments(self, parameter_file: Path | None) -> list[str]:
+        """What follows the module on the command line."""
+        words = [*self.arguments, "--ros-args", "-r", f"__node:={self.name}"]
+        words += ["-r", f"__ns:={self.namespace}"] if self.namespace else []
+        for source, target in self.remaps.items():
+            words += ["-r", f"{source}:={target}"]
+        for file in (*self.parameter_files, *([parameter_file] if parameter_file else [])):
+            words += ["--params-file", str(file)]
+        return words
+
+
+def loopback() -> str:
+    """CYCLONEDDS_URI for a graph of up to 100 processes on this machine alone, where no multicast is needed."""
+    return (
+        "<CycloneDDS><Domain><General><Interfaces><NetworkInterface name='lo'/></Interfaces>"
+        "<AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto</ParticipantIndex>"
+        "<MaxAutoParticipantIndex>100</MaxAutoParticipantIndex><Peers><Peer address='127.0.0.1'/></Peers>"
+        "</Discovery></Domain></CycloneDDS>"
+    )
+
+
+class Processes:
+    """A running graph: `with Processes(nodes) as graph: graph.wait()`. All nodes end when one fails."""
+
+    def __init__(
+        self,
+        nodes: Sequence[NodeDescription],
+        *,
+        output: TextIO = sys.stderr,
+        environment: dict[str, str] | None = None,
+        runner: Sequence[str] = (sys.executable, "-m", "qtopt_agent.standalone.run"),
+    ) -> None:
+        if len({(node.namespace, node.name) for node in nodes}) < len(nodes):
+            raise ValueError("two nodes of a graph have the same name")
+        self._nodes, self._output, self._runner = list(nodes), output, list(runner)
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {}), LAUNCHER: str(os.getpid())}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._readers: list[threading.Thread] = []
+        self._asked_to_stop: int | None = None
+
+    def __enter__(self) -> "Processes":
+        self._files = tempfile.TemporaryDirectory(prefix="qtopt_graph_")
+        try:
+            for node in self._nodes:
+                self._start(node)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def pid(self, name: str) -> int:
+        """Process id of a node."""
+        return self._processes[name].pid
+
+    def wait(self, until: Callable[[], bool] = lambda: False) -> int:
+        """Wait until all nodes have ended, one failed, `until()` is true, or Ctrl-C or SIGTERM comes; then stop all.
+
+        Returns the exit code of the first node that failed, 128 + number after a signal to this process, else 0.
+        """
+        previous = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            failed = 0
+            while self._asked_to_stop is None and not failed and not until():
+                codes = {name: process.poll() for name, process in self._processes.items()}
+                for name, code in codes.items():
+                    if code:
+                        failed = failed or code
+                        self._print("launch", f"{name} ended with exit code {code}")
+                if None not in codes.values():
+                    break
+                time.sleep(_POLL)
+        finally:
+            self.stop()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        return 128 + self._asked_to_stop if self._asked_to_stop is not None and not failed else failed
+
+    def stop(self) -> None:
+        """End every node: SIGINT, then SIGTERM, then SIGKILL for those that stay. Returns when all are gone."""
+        for number, patience in PATIENCE:
+            running = [process for process in self._processes.values() if process.poll() is None]
+            for process in running:
+                process.send_signal(number)
+            end = time.monotonic() + patience
+            while time.monotonic() < end and any(process.poll() is None for process in running):
+                time.sleep(0.01)
+        for reader in self._readers:
+            reader.join(timeout=1.0)
+        self._files.cleanup()
+
+    def _start(self, node: NodeDescription) -> None:
+        file = None
+        if node.parameters:
+            file = Path(self._files.name) / f"{node.name}.yaml"
+            file.write_text(yaml.safe_dump({"/**": {"ros__parameters": node.parameters}}))
+        process = subprocess.Popen(
+            [*self._runner, node.module, *node.ros_arguments(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C reaches the launcher alone, which then ends the nodes in order
+        )
+        self._processes[node.name] = process
+        reader = threading.Thread(target=self._forward, args=(node.name, process), daemon=True)
+        reader.start()
+        self._readers.append(reader)
+
+    def _forward(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout
+        for line in process.stdout:
+            self._print(name, line.decode(errors="replace").rstrip("\n"))
+
+    def _print(self, name: str, line: str) -> None:
+        self._output.write(f"[{name}] {line}\n")
+        self._output.flush()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked_to_stop = number
