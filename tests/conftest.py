@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from qtopt_agent.core.profile import COMPACT, PAPER
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.q_functions import QFunction, make_q_function
 from qtopt_agent.runtime.model_store import publish
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
