@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,7 @@ def run_rollouts(
 @contextmanager
 def ctrl_c_held() -> Iterator[None]:
     """Hold SIGINT back in this thread; processes started meanwhile never see it: Ctrl-C is the parent's alone."""
+    resource_tracker.ensure_running()  # Python starts it with the first process, and lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
