@@ -5,9 +5,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from qtopt_agent.cli.bench_decide import decide
 from qtopt_agent.cli.bench_simulate import simulate
 from qtopt_agent.cli.collect import collect
 from qtopt_agent.cli.demo import demo
+from qtopt_agent.cli.episodes import app as episodes
 from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
 from qtopt_agent.cli.models import list_models, verify
@@ -47,8 +49,10 @@ models.command("list")(list_models)
 models.command()(describe)
 models.command()(verify)
 app.add_typer(models, name="models")
+app.add_typer(episodes, name="episodes")
 
 bench = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+bench.command()(decide)
 bench.command()(simulate)
 app.add_typer(bench, name="bench")
 

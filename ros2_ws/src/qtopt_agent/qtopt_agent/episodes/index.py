@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from qtopt_agent.core.errors import CorruptEpisode, StorageError
+from qtopt_agent.core.errors import CorruptEpisode, InvalidInput, StorageError
 from qtopt_agent.episodes.reader import find_episodes, read_episode
 
 FILE_NAME = "index.sqlite"
@@ -47,12 +47,14 @@ _COLUMNS = [field.name for field in fields(EpisodeRow)]
 class EpisodeIndex:
     """Index of the episodes below `root`, in `root`/index.sqlite or the given `file`; any number of processes share it.
 
-    Raises StorageError where the file cannot be used.
+    Raises InvalidInput where `root` is no folder, StorageError where the file cannot be used.
     """
 
     def __init__(self, root: Path | str, file: Path | str | None = None) -> None:
         self._root = Path(root)
         self._file = self._root / FILE_NAME if file is None else file
+        if not self._root.is_dir():
+            raise InvalidInput(f"{root}: there is no such folder")
         with self._errors():
             self._database = sqlite3.connect(self._file, timeout=60, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")

@@ -1,6 +1,6 @@
 """Steps and events as ROS 2 messages: definitions, CDR bytes, and conversion to and from core values."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -49,7 +49,7 @@ def type_hash(topic: str) -> str:
     return typestore().hash_rihs01(TOPICS[topic])
 
 
-@cache
+@lru_cache(maxsize=64)
 def same_type(topic: str, definition: str) -> bool:
     """Whether `definition` (ros2msg text, comments allowed) has the fields that this version reads from `topic`."""
     if definition == schema(topic):
