@@ -78,7 +78,7 @@ def test_a_changed_byte_costs_the_steps_from_there_on(bag, file):
 def test_healthy_episodes_are_not_touched(bag, file):
     before = file.stat()
     assert repair(bag.parent) == []
-    assert file.stat() == before
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_repaired_episode_needs_no_second_repair(bag, file):

@@ -30,10 +30,11 @@ class Stamped(Protocol):
 
 @cache
 def typestore() -> Typestore:
-    """ROS 2 Jazzy's types and those of qtopt_msgs."""
+    """ROS 2 Jazzy's types and those that episodes add to them."""
     store = get_typestore(Stores.ROS2_JAZZY)
-    for file in sorted(files(__package__).joinpath("msg").iterdir(), key=lambda file: file.name):
-        store.register(get_types_from_msg(file.read_text(), f"qtopt_msgs/msg/{file.name.removesuffix('.msg')}"))
+    for typename in (TOPICS[STEP], TOPICS[EVENT]):
+        definition = files(__package__).joinpath("msg", f"{typename.split('/')[-1]}.msg").read_text()
+        store.register(get_types_from_msg(definition, typename))
     return store
 
 
