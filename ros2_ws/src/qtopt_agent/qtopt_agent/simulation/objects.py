@@ -70,6 +70,27 @@ def _cluster(rng: np.random.Generator, width: float) -> list[Part]:
     return [replace(part, position=(part.position[0], part.position[1] - y / 2, 0)) for part in parts]
 
 
+def _branches(rng: np.random.Generator, width: float) -> list[Part]:
+    """Two or three bars joined at random, never right, angles: concave outlines."""
+    height = rng.uniform(0.010, 0.022)
+    half = rng.uniform(0.025, 0.045)
+    parts = [Part("box", (half, width / 2 * rng.uniform(0.5, 1.0), height))]
+    for _ in range(int(rng.integers(1, 3))):
+        angle = np.radians(rng.uniform(25, 65)) * rng.choice([-1, 1])
+        length, start = rng.uniform(0.018, 0.035), rng.uniform(-0.8, 0.8) * half
+        middle = (start + length * np.cos(angle), length * np.sin(angle), 0.0)
+        parts.append(Part("box", (length, width / 2 * rng.uniform(0.5, 1.0), height), middle, (0, 0, angle)))
+    return parts
+
+
+def _polyhedron(rng: np.random.Generator, width: float) -> list[Part]:
+    """The hull of random points on an ellipsoid: slanted faces at every angle."""
+    points = rng.normal(size=(int(rng.integers(8, 16)), 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    radii = (width / 2, rng.uniform(1.0, 1.9) * width / 2, rng.uniform(0.016, 0.032))
+    return [Part("mesh", vertices=points * radii)]
+
+
 def _prism(sides: int, radius: float, top: float, height: float) -> Part:
     """A regular prism or frustum as a mesh; `top` is the upper radius over the lower one."""
     angle = np.arange(sides) * 2 * np.pi / sides
@@ -93,6 +114,19 @@ def _zed(rng: np.random.Generator, width: float) -> list[Part]:
     w, h, arm, bar = width / 2, rng.uniform(0.010, 0.025), rng.uniform(0.016, 0.026), rng.uniform(0.018, 0.032)
     ends = [Part("box", (arm, w, h), (s * (arm - w), s * bar, 0)) for s in (-1, 1)]
     return [Part("box", (w, bar, h)), *ends]
+
+
+def _fork(rng: np.random.Generator, width: float) -> list[Part]:
+    h, half, prong = rng.uniform(0.008, 0.02), rng.uniform(0.035, 0.045), rng.uniform(0.015, 0.025)
+    w = width / 4
+    prongs = [Part("box", (w / 2, prong, h), (x, -prong, 0)) for x in (w / 2 - half, 0, half - w / 2)]
+    return [Part("box", (half, w, h), (0, w, 0)), *prongs]
+
+
+def _house(rng: np.random.Generator, width: float) -> list[Part]:
+    x, y, wall, roof = width / 2, rng.uniform(0.015, 0.04), rng.uniform(0.008, 0.02), rng.uniform(0.01, 0.025)
+    profile = [(-x, -wall), (x, -wall), (-x, wall), (x, wall), (0.3 * x, wall + roof)]
+    return [Part("mesh", vertices=np.array([(a, side * y, b) for a, b in profile for side in (-1, 1)]))]
 
 
 def _pyramid(rng: np.random.Generator, width: float) -> list[Part]:
@@ -136,8 +170,17 @@ FAMILIES: dict[str, dict[str, Family]] = {
         "ellipsoid": _ellipsoid,
         "tee": _tee,
         "cluster": _cluster,
+        "branches": _branches,
+        "polyhedron": _polyhedron,
     },
-    "validation": {"hexagon": _hexagon, "dumbbell": _dumbbell, "zed": _zed, "pyramid": _pyramid},
+    "validation": {
+        "hexagon": _hexagon,
+        "dumbbell": _dumbbell,
+        "zed": _zed,
+        "fork": _fork,
+        "house": _house,
+        "pyramid": _pyramid,
+    },
     "held-out": {"ell": _ell, "cross": _cross, "frustum": _frustum, "wedge": _wedge, "arch": _arch},
 }
 # Grasp widths in m: held-out objects are also thinner and thicker than any in training.
