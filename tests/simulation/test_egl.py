@@ -14,10 +14,10 @@ from qtopt_agent.simulation import make_robot
 @pytest.mark.parametrize("profile", [COMPACT, PAPER], ids=lambda profile: profile.name)
 def test_both_renderers_draw_the_same_picture(profile: Profile) -> None:
     try:
-        egl = make_robot(profile, "train", (2, 2), renderer="egl")
+        egl = make_robot(profile, "held-out", (2, 2), renderer="egl")
     except InvalidInput as error:
         pytest.skip(str(error))
-    rays = make_robot(profile, "train", (2, 2))
+    rays = make_robot(profile, "held-out", (2, 2))
     for seed in range(3):  # every reset brings new shapes
         difference = np.abs(egl.reset(seed).image.astype(int) - rays.reset(seed).image)
         assert difference.mean() < 0.5 and np.percentile(difference, 99) <= 3

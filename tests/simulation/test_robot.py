@@ -100,6 +100,17 @@ def test_an_object_let_go_is_no_success() -> None:
     assert not robot.succeeded()
 
 
+@pytest.mark.parametrize("gripper", [GripperCommand.OPEN, GripperCommand.CLOSE])
+def test_an_object_in_the_air_beside_the_hand_is_no_success(gripper: GripperCommand) -> None:
+    robot = make_robot(LOWDIM)
+    robot.reset(0)
+    for _ in range(3):
+        robot.execute(Action(np.zeros(3, dtype=np.float32), 0.0, gripper))
+    robot._data.qpos[6:9] = robot.pose()[:3] + np.array([0, 0.06, 0])
+    mujoco.mj_forward(robot._model, robot._data)
+    assert robot.outline(0)[:, 2].min() > LIFT_HEIGHT and not robot.succeeded()
+
+
 def test_an_empty_jaw_in_the_air_is_no_success() -> None:
     robot = make_robot(LOWDIM)
     robot.reset(0)
