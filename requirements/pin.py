@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 HERE = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-FILES = {"demo.txt": "sim,train,view,standalone", "test.txt": "sim,train,view,standalone,dev"}
+FILES = {"demo.txt": "sim,train,view,standalone,camera", "test.txt": "sim,train,view,standalone,camera,dev"}
 BUILD = ("setuptools",)  # builds the package itself, without a download
 
 

@@ -9,6 +9,7 @@ from setuptools import find_packages, setup
 sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.1"]
 train = ["tensorboard>=2.18"]
 standalone = ["cyclonedds==11.0.1"]  # runs the nodes where ROS 2 is not installed
+camera = ["opencv-python-headless>=4.6,<5"]  # version 5 breaks cv_bridge
 view = ["pillow>=10"]
 dev = [
     "hypothesis>=6.100",
@@ -50,7 +51,7 @@ setup(
         "torch>=2.5",
         "typer>=0.15",
     ],
-    extras_require={"sim": sim, "train": train, "standalone": standalone, "view": view, "dev": dev},
+    extras_require={"sim": sim, "train": train, "standalone": standalone, "camera": camera, "view": view, "dev": dev},
     tests_require=["pytest"],
     entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main"]},
 )

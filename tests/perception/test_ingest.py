@@ -1,0 +1,85 @@
+"""Every encoding gives the same picture, and what is no picture is refused by name."""
+
+import numpy as np
+import pytest
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
+from qtopt_agent.perception.ingest import IngestSpec, RawImage, decode, fit, ingest_image, ingest_spec
+
+RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+OPAQUE = np.full((48, 64, 1), 255, np.uint8)
+ENCODED = {
+    "rgb8": RGB,
+    "bgr8": RGB[..., ::-1],
+    "rgba8": np.concatenate([RGB, OPAQUE], -1),
+    "bgra8": np.concatenate([RGB[..., ::-1], OPAQUE], -1),
+}
+
+
+def raw(pixels, encoding, padding=0):
+    height, width, channels = pixels.shape
+    rows = np.concatenate([pixels.reshape(height, -1), np.full((height, padding), 7, np.uint8)], 1)
+    return RawImage(rows.tobytes(), encoding, height, width, width * channels + padding)
+
+
+@pytest.mark.parametrize("encoding", list(ENCODED))
+@pytest.mark.parametrize("padding", [0, 5])
+def test_every_encoding_and_row_length_gives_the_same_picture(encoding, padding):
+    np.testing.assert_array_equal(decode(raw(ENCODED[encoding], encoding, padding)), RGB)
+
+
+def test_a_grey_image_has_three_equal_channels():
+    grey = decode(raw(RGB[..., :1], "mono8", 3))
+    assert (grey == RGB[..., :1]).all()
+
+
+def test_messages_with_an_array_for_data_are_read_as_well():
+    message = RawImage(RGB.reshape(-1), "rgb8", 48, 64, 192)
+    np.testing.assert_array_equal(decode(message), RGB)
+
+
+def test_a_whole_factor_averages_exactly():
+    small = fit(RGB, IngestSpec((12, 16)))
+    expected = RGB.reshape(12, 4, 16, 4, 3).mean((1, 3))
+    assert np.abs(small - expected).max() <= 0.5 + 1e-6
+
+
+def test_the_middle_is_kept_with_the_models_proportions():
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:, 8:56] = 200
+    assert (ingest_image(raw(image, "rgb8"), ingest_spec(COMPACT)) == 200).all()
+
+
+def test_the_papers_image_is_cut_and_not_scaled():
+    image = np.random.default_rng(1).integers(0, 256, (512, 640, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(fit(image, ingest_spec(PAPER)), image[20:492, 84:556])
+
+
+def test_an_image_of_the_models_size_passes_unchanged():
+    np.testing.assert_array_equal(fit(RGB, IngestSpec((48, 64))), RGB)
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        (RawImage(RGB.tobytes(), "yuv422", 48, 64, 128), "yuv422"),
+        (RawImage(RGB.tobytes(), "rgb8", 48, 64, 191), "191"),
+        (RawImage(RGB.tobytes()[:-1], "rgb8", 48, 64, 192), "9215"),
+        (RawImage(b"", "rgb8", 0, 0, 0), "0x0"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_name(message, named):
+    with pytest.raises(InvalidInput, match=named):
+        decode(message)
+
+
+@pytest.mark.parametrize("spec", [IngestSpec((64, 64)), IngestSpec((32, 32), (50, 50))])
+def test_an_image_smaller_than_the_model_needs_is_refused(spec):
+    with pytest.raises(InvalidInput, match="64x48"):
+        fit(RGB, spec)
+
+
+def test_a_profile_without_a_camera_has_no_image():
+    with pytest.raises(InvalidInput, match="lowdim"):
+        ingest_spec(LOWDIM)
