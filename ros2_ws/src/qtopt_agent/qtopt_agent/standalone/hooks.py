@@ -1,7 +1,7 @@
 """Makes `import rclpy` and `from sensor_msgs.msg import Image` work in this process. Nothing is written to disk."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_file_location
@@ -56,7 +56,7 @@ class _Interfaces(Loader):
             full = f"{package}/{kind}/{name}"
             if full + _KINDS[kind] not in typestore().fielddefs:
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-            value = {"msg": message_class, "srv": service_class, "action": action_class}[kind](full)
+            value = _MAKERS[kind](full)
             setattr(module, name, value)
             return value
 
@@ -74,3 +74,6 @@ def action_class(name: str) -> Any:
     parts = {part: message_class(f"{name}_{part}") for part in ("Goal", "Result", "Feedback", "FeedbackMessage")}
     services = {part: service_class(f"{name}_{part}") for part in ("SendGoal", "GetResult")}
     return type(name.split("/")[-1], (), {"TYPE": name, **parts, **services})
+
+
+_MAKERS: dict[str, Callable[[str], Any]] = {"msg": message_class, "srv": service_class, "action": action_class}

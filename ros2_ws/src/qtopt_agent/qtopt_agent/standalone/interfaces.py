@@ -56,7 +56,7 @@ def _children(folder: Traversable) -> list[Traversable]:
 
 def _parse(name: str, text: str) -> dict[str, Any]:
     kind = name.split("/")[1]
-    sections = [[]]
+    sections: list[list[str]] = [[]]
     for line in text.splitlines():
         if line.strip() == "---":
             sections.append([])

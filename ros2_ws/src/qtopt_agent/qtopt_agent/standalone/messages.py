@@ -70,11 +70,12 @@ class _Field:
     def __init__(self, name: str, desc: Any, default: Any) -> None:
         self.name, self.slot, self.label = name, f"_{name}", f"The '{name}' field"
         kind, about = desc
-        self.base = about if kind in (Nodetype.BASE, Nodetype.NAME) else about[0][1]
-        self.is_message = (kind if kind in (Nodetype.BASE, Nodetype.NAME) else about[0][0]) == Nodetype.NAME
-        self.base, self.text_limit = (self.base, 0) if self.is_message else self.base
         self.sequence, self.array = kind == Nodetype.SEQUENCE, kind == Nodetype.ARRAY
-        self.length = about[1] if self.sequence or self.array else 0
+        self.length: int
+        (element_kind, element), self.length = about if self.sequence or self.array else (desc, 0)
+        self.is_message = element_kind == Nodetype.NAME
+        self.base: str = element if self.is_message else element[0]
+        self.text_limit: int = 0 if self.is_message else element[1]  # most characters of a string; 0: any number
         self.code = _CODES.get(self.base) if self.sequence or self.array else None
         self.preset = default
         self.typename = self.base + (
@@ -159,33 +160,33 @@ class _Field:
     def to_wire(self, value: Any) -> Any:
         """The value as rosbags serialises it."""
         if not (self.sequence or self.array):
-            return _wire_message(value) if self.is_message else value[0] if self.base == "byte" else value
+            if self.base == "byte":
+                return int.from_bytes(value, signed=True)  # rosbags has bytes as int8
+            return _wire_message(value) if self.is_message else value
         if self.code:
-            return (
-                np.frombuffer(value, self.code)
-                if isinstance(value, array) and len(value)
-                else np.asarray(value, self.code)
-            )
+            return np.asarray(value, self.code)  # of an array.array: no copy
         if self.is_message:
             return [_wire_message(element) for element in value]
         if self.base == "byte":
-            return np.frombuffer(b"".join(value), np.uint8)
+            return np.frombuffer(b"".join(value), np.int8)
         return np.array(list(value), np.bool_) if self.base == "bool" else list(value)
 
     def from_wire(self, value: Any) -> Any:
         """The field's value from what rosbags read."""
         if not (self.sequence or self.array):
-            return _from_wire(self.base, value) if self.is_message else bytes([value]) if self.base == "byte" else value
+            if self.base == "byte":
+                return value.to_bytes(1, signed=True)
+            return _from_wire(self.base, value) if self.is_message else value
         if self.code and self.sequence:
             numbers = array(self.code)
-            numbers.frombytes(memoryview(np.ascontiguousarray(value)).cast("B") if len(value) else b"")
+            numbers.frombytes(value.tobytes())
             return numbers
         if self.code:
             return value
         if self.is_message:
             return [_from_wire(self.base, element) for element in value]
         if self.base == "byte":
-            return [bytes([element]) for element in value]
+            return [element.to_bytes(1, signed=True) for element in value.tolist()]
         return value.tolist() if self.base == "bool" else value
 
 

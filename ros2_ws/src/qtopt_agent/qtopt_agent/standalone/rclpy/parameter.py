@@ -7,6 +7,9 @@ from typing import Any
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterValue
 
+# A bool is an int as well, so it comes first.
+_SCALARS: tuple[tuple[type, str], ...] = ((bool, "BOOL"), (int, "INTEGER"), (float, "DOUBLE"), (str, "STRING"))
+
 
 class Parameter:
     """A named value of one of the types that ROS 2 knows."""
@@ -30,12 +33,11 @@ class Parameter:
             """The type of a Python value. Raises TypeError on one that is no parameter."""
             if value is None:
                 return cls.NOT_SET
-            for kind, name in ((bool, "BOOL"), (int, "INTEGER"), (float, "DOUBLE"), (str, "STRING")):
+            for kind, name in _SCALARS:
                 if isinstance(value, kind):
                     return cls[name]
             if isinstance(value, list | tuple | array):
-                arrays = (bytes, "BYTE"), (bool, "BOOL"), (int, "INTEGER"), (float, "DOUBLE"), (str, "STRING")
-                for kind, name in arrays:
+                for kind, name in ((bytes, "BYTE"), *_SCALARS):
                     if all(isinstance(element, kind) for element in value):
                         return cls[f"{name}_ARRAY"]
             raise TypeError(f"The given value is not one of the allowed types '{value}'.")

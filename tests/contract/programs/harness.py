@@ -1,0 +1,81 @@
+"""Runs every `check_*` function of a module and prints, as JSON, what each of them said: null, or its traceback."""
+
+import importlib
+import json
+import sys
+import threading
+import time
+import traceback
+
+import rclpy
+from rclpy.executors import MultiThreadedExecutor
+
+
+class Spinning:
+    """A context with its nodes, served in a thread: `with Spinning("probe") as probe: probe.node...`."""
+
+    def __init__(self, *names, args=()):
+        self.context = rclpy.Context()
+        rclpy.init(args=list(args), context=self.context)
+        self.nodes = [rclpy.create_node(name, context=self.context) for name in names]
+        self.node = self.nodes[0]
+
+    def __enter__(self):
+        self.executor = MultiThreadedExecutor(4, context=self.context)
+        for node in self.nodes:
+            self.executor.add_node(node)
+        self.thread = threading.Thread(target=self._spin, daemon=True)
+        self.thread.start()
+        return self
+
+    def _spin(self):
+        while self.context.ok():
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def __exit__(self, *_):
+        self.executor.shutdown()
+        for node in self.nodes:
+            node.destroy_node()
+        rclpy.shutdown(context=self.context)
+        self.thread.join(5)
+
+
+def until(condition, limit=5.0, what="it"):
+    """Wait until `condition()` holds and return what it returned."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"{what} did not happen within {limit} s")
+
+
+def result(future, limit=5.0):
+    """The result of a future that another thread completes."""
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    assert done.wait(limit), f"no result within {limit} s"
+    return future.result()
+
+
+def raises(kind, function, *args, **kwargs):
+    """Fail unless `function` raises `kind`; returns the exception."""
+    try:
+        function(*args, **kwargs)
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind} was raised")
+
+
+def main():
+    module = importlib.import_module(sys.argv[1])
+    said = {}
+    for name, function in vars(module).items():
+        if name.startswith("check_"):
+            try:
+                function()
+                said[name] = None
+            except Exception:
+                said[name] = traceback.format_exc()
+    print("RESULTS", json.dumps(said), flush=True)

@@ -1,0 +1,41 @@
+"""One contract for the stand-in and for ROS 2: every check in programs/, on each, and across the two."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import backend, checks
+
+BACKENDS = ["standalone", "rclpy"]
+PAIRS = [(one, other) for one in BACKENDS for other in BACKENDS]
+
+
+@pytest.mark.parametrize("on", BACKENDS)
+@pytest.mark.parametrize("check", checks("checks_alone"))
+def test_alone(results: Callable[..., dict[str, str | None]], on: str, check: str) -> None:
+    said = results("checks_alone", on)[check]
+    assert said is None, said
+
+
+@pytest.mark.parametrize(("on", "peer"), PAIRS, ids=["_sees_".join(pair) for pair in PAIRS])
+@pytest.mark.parametrize("check", checks("checks_across"))
+def test_across(results: Callable[..., dict[str, str | None]], on: str, peer: str, check: str) -> None:
+    said = results("checks_across", on, peer)[check]
+    assert said is None, said
+
+
+@pytest.mark.parametrize("on", BACKENDS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_spin_and_the_node_ends_itself(domain: int, on: str, number: signal.Signals) -> None:
+    process = backend(on).start("stop", domain=domain)
+    assert process.stdout and process.stdout.readline() == "READY\n"
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=10)
+    first, second = output.split("\n", 1)
+    allowed = {
+        signal.SIGINT: {"KeyboardInterrupt", "ExternalShutdownException"},
+        signal.SIGTERM: {"ExternalShutdownException"},
+    }
+    assert first in allowed[number], output + errors
+    assert second == "not ok\n" and process.returncode == 3, output + errors

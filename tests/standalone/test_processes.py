@@ -1,0 +1,115 @@
+"""The launcher core: output, exit codes, and no process left behind."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cyclonedds")
+
+from qtopt_agent.standalone import processes
+from qtopt_agent.standalone.processes import NodeDescription, Processes, loopback
+
+# A node needs no middleware for this: anything with main() will do.
+PROGRAMS = {
+    "says": "import sys\ndef main():\n    print('hello', sys.argv[1:])\n    print('and on stderr', file=sys.stderr)\n",
+    "fails": "import time\ndef main():\n    time.sleep(0.3)\n    raise SystemExit(7)\n",
+    "waits": "import time\ndef main():\n    print('up')\n    time.sleep(600)\n",
+    "stubborn": (
+        "import signal, time\ndef main():\n"
+        "    for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, lambda *_: print('no'))\n"
+        "    print('up')\n    while True: time.sleep(600)\n"
+    ),
+}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    for name, text in PROGRAMS.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    return {"PYTHONPATH": str(tmp_path), "CYCLONEDDS_URI": loopback(), "ROS_DOMAIN_ID": "100"}
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+
+
+def wait_for(text: str, output: io.StringIO, times: int = 1) -> None:
+    end = time.monotonic() + 20
+    while output.getvalue().count(text) < times:
+        assert time.monotonic() < end, output.getvalue()
+        time.sleep(0.01)
+
+
+def test_output_carries_the_nodes_name_and_settings_reach_the_node(environment: dict[str, str]) -> None:
+    output = io.StringIO()
+    node = NodeDescription("one", "says", {"gain": 1.5}, {"camera": "/wrist/camera"}, "/cell")
+    with Processes([node], output=output, environment=environment) as graph:
+        assert graph.wait() == 0
+    lines = output.getvalue().splitlines()
+    assert "[one] and on stderr" in lines
+    (said,) = [line for line in lines if line.startswith("[one] hello")]
+    for word in ("__node:=one", "__ns:=/cell", "camera:=/wrist/camera", "--params-file"):
+        assert word in said
+
+
+def test_the_first_failure_ends_all_and_gives_the_exit_code(environment: dict[str, str]) -> None:
+    output = io.StringIO()
+    nodes = [NodeDescription("patient", "waits"), NodeDescription("broken", "fails")]
+    with Processes(nodes, output=output, environment=environment) as graph:
+        pids = [graph.pid(node.name) for node in nodes]
+        assert graph.wait() == 7
+    assert "[launch] broken ended with exit code 7" in output.getvalue()
+    assert not any(map(alive, pids))
+
+
+def test_a_node_that_ignores_signals_is_killed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = ((signal.SIGINT, 0.2), (signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0))
+    monkeypatch.setattr(processes, "PATIENCE", quick)
+    output = io.StringIO()
+    with Processes([NodeDescription("stubborn", "stubborn")], output=output, environment=environment) as graph:
+        pid = graph.pid("stubborn")
+        wait_for("up", output)
+    assert not alive(pid)
+
+
+def test_two_nodes_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="same name"):
+        Processes([NodeDescription("a", "waits"), NodeDescription("a", "says")])
+
+
+LAUNCHER = """
+import sys
+from qtopt_agent.standalone.processes import NodeDescription, Processes
+with Processes([NodeDescription(f"node{i}", "waits") for i in range(2)], output=sys.stdout) as graph:
+    print("pids", *[graph.pid(f"node{i}") for i in range(2)], flush=True)
+    sys.exit(graph.wait())
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_no_process_outlives_its_launcher(environment: dict[str, str], number: signal.Signals, code: int) -> None:
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER], env=os.environ | environment, text=True, stdout=subprocess.PIPE
+    )
+    assert launcher.stdout
+    pids = [int(word) for word in launcher.stdout.readline().split()[1:]]
+    ups = 0
+    while ups < 2:
+        ups += launcher.stdout.readline().endswith("up\n")
+    launcher.send_signal(number)
+    assert launcher.wait(20) == code
+    end = time.monotonic() + 15
+    while any(map(alive, pids)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    launcher.stdout.close()
