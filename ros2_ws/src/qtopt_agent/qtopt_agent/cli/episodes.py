@@ -40,7 +40,9 @@ def list_episodes(
     if json:
         _print_json({"total": len(rows), "episodes": [vars(row) for row in shown], "problems": problems})
     else:
-        table = Table(Column("episode", no_wrap=True), "steps", "success", "reward", "policy", "objects", "steps/s", "kB")
+        table = Table(
+            Column("episode", no_wrap=True), "steps", "success", "reward", "policy", "objects", "steps/s", "kB"
+        )
         for row in shown:
             table.add_row(
                 row.episode_id,

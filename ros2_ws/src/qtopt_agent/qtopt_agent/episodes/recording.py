@@ -45,7 +45,7 @@ class Recording:
         self._sync = sync
         self._lock = lock
         self._steps = 0
-        self._shape: tuple[int, ...] = ()
+        self._shape: list[int] = []
         self._closed = False
         self._bag: BagWriter | None = None
         try:
@@ -61,11 +61,12 @@ class Recording:
         bag = self._writer()
         image = messages.image_message(step.observation)
         message = messages.step_message(step, self._steps, self._about.model_version)
-        shape = (image.height, image.width, message.state.size, message.commanded.size, message.executed.size)
+        sizes = [values.size for values in (message.state, message.privileged, message.commanded, message.executed)]
+        shape = [image.height, image.width, *sizes]
         if self._steps and shape != self._shape:
             raise InvalidInput(
-                f"step {self._steps} has height, width, state size and action sizes {list(shape)}, "
-                f"expected {list(self._shape)} as before"
+                f"step {self._steps} has height, width, and sizes of state, privileged state and actions {shape}, "
+                f"expected {self._shape} as before"
             )
         stamp = messages.stamp_of(image)
         with self._storage_errors():
@@ -87,11 +88,11 @@ class Recording:
             raise InvalidInput(f"episode {self._about.episode_id} has no step")
         image = messages.image_message(final)
         end = messages.end_message(self._about.episode_id, self._steps, success, truncated, final)
-        shape = (image.height, image.width, end.final_state.size)
-        if shape != self._shape[:3]:
+        shape = [image.height, image.width, end.final_state.size, end.final_privileged.size]
+        if shape != self._shape[:4]:
             raise InvalidInput(
-                f"final observation has height, width and state size {list(shape)}, "
-                f"expected {list(self._shape[:3])} as before"
+                f"final observation has height, width, and sizes of state and privileged state {shape}, "
+                f"expected {self._shape[:4]} as before"
             )
         stamp = messages.stamp_of(image)
         with self._storage_errors():
@@ -109,9 +110,9 @@ class Recording:
         """Remove what was written. Does nothing after `close`."""
         if self._bag is not None:
             self._bag.abandon()
-            self._end()
         if not self._closed:
             shutil.rmtree(self._partial, ignore_errors=True)
+        self._end()
 
     def record(self, episode: Episode) -> Path:
         """Append every step of `episode` and close; where that fails, discard."""
