@@ -71,16 +71,31 @@ def _cluster(rng: np.random.Generator, width: float) -> list[Part]:
 
 
 def _branches(rng: np.random.Generator, width: float) -> list[Part]:
-    """Two or three bars joined at random, never right, angles: concave outlines."""
+    """A bar with one to three others on it at random, never right, angles: concave outlines."""
     height = rng.uniform(0.010, 0.022)
     half = rng.uniform(0.025, 0.045)
     parts = [Part("box", (half, width / 2 * rng.uniform(0.5, 1.0), height))]
-    for _ in range(int(rng.integers(1, 3))):
+    for _ in range(int(rng.integers(1, 4))):
         angle = np.radians(rng.uniform(25, 65)) * rng.choice([-1, 1])
         length, start = rng.uniform(0.018, 0.035), rng.uniform(-0.8, 0.8) * half
         middle = (start + length * np.cos(angle), length * np.sin(angle), 0.0)
         parts.append(Part("box", (length, width / 2 * rng.uniform(0.5, 1.0), height), middle, (0, 0, angle)))
     return parts
+
+
+def _zigzag(rng: np.random.Generator, width: float) -> list[Part]:
+    """A chain of three bars, each turned against the last by an angle that is never right: hooks, cups and steps."""
+    height, thickness = rng.uniform(0.010, 0.022), width / 2 * rng.uniform(0.35, 0.8)
+    end, angle, parts = np.zeros(2), 0.0, []
+    for _ in range(3):
+        half = rng.uniform(0.014, 0.028)
+        along = np.array([np.cos(angle), np.sin(angle)])
+        middle = end + half * along
+        parts.append(Part("box", (half + 0.5 * thickness, thickness, height), (middle[0], middle[1], 0.0), (0, 0, angle)))
+        end = end + 2 * half * along
+        angle += np.radians(rng.uniform(30, 75)) * rng.choice([-1, 1])
+    centre = np.mean([part.position for part in parts], 0)
+    return [replace(part, position=tuple(np.array(part.position) - centre)) for part in parts]
 
 
 def _polyhedron(rng: np.random.Generator, width: float) -> list[Part]:
@@ -171,6 +186,7 @@ FAMILIES: dict[str, dict[str, Family]] = {
         "tee": _tee,
         "cluster": _cluster,
         "branches": _branches,
+        "zigzag": _zigzag,
         "polyhedron": _polyhedron,
     },
     "validation": {
