@@ -1,5 +1,6 @@
 """The embedded MuJoCo world: runs wherever Python runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput
@@ -8,7 +9,15 @@ from qtopt_agent.simulation.measurement import ACTION_NAMES, MIRRORS, PRIVILEGED
 from qtopt_agent.simulation.objects import FAMILIES, sample_object
 from qtopt_agent.simulation.robot import ObjectSource, SimulatedRobot
 
-__all__ = ["ACTION_NAMES", "MIRRORS", "PRIVILEGED_NAMES", "PRIVILEGED_SIZE", "SimulatedRobot", "make_robot"]
+__all__ = [
+    "ACTION_NAMES",
+    "MIRRORS",
+    "PRIVILEGED_NAMES",
+    "PRIVILEGED_SIZE",
+    "SimulatedRobot",
+    "make_robot",
+    "prepare_objects",
+]
 
 
 def make_robot(
@@ -28,12 +37,22 @@ def make_robot(
     return SimulatedRobot(profile, _source(objects, max_meshes), clutter, renderer)
 
 
-def _source(objects: str, max_meshes: int | None) -> ObjectSource:
+def prepare_objects(
+    objects: str, max_meshes: int | None = None, on_mesh: Callable[[int, int], None] | None = None
+) -> None:
+    """Check `objects`, and work a folder's meshes out ahead of time, so that other processes find them in the cache.
+
+    `on_mesh(ready, total)` is called after each mesh. Raises what make_robot raises.
+    """
+    _source(objects, max_meshes, on_mesh)
+
+
+def _source(objects: str, max_meshes: int | None, on_mesh: Callable[[int, int], None] | None = None) -> ObjectSource:
     if objects in FAMILIES:
         return lambda rng: sample_object(objects, rng)
     if not Path(objects).is_dir():
         raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of .obj and .stl meshes")
     from qtopt_agent.simulation.meshes import load_meshes
 
-    specs = load_meshes(Path(objects), max_meshes)
+    specs = load_meshes(Path(objects), max_meshes, on_mesh)
     return lambda rng: specs[int(rng.integers(len(specs)))]

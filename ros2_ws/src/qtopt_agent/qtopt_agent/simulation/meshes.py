@@ -33,24 +33,24 @@ _SETTLE_STEPS = 750  # 3 s: long enough to topple and come to rest
 
 
 def load_meshes(
-    folder: Path, limit: int | None = None, on_progress: Callable[[int, int], None] | None = None
+    folder: Path, limit: int | None = None, on_mesh: Callable[[int, int], None] | None = None
 ) -> list[ObjectSpec]:
     """One object for every .obj and .stl file in `folder` and below, or the first `limit` of them by name.
 
-    `on_progress(done, total)` is called after each. Meshes that cannot be used are left out with one warning that lists
+    `on_mesh(ready, total)` is called after each. Meshes that cannot be used are left out with one warning that lists
     them. Raises InvalidInput when there is none that can.
     """
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".obj", ".stl") and p.is_file())[:limit]
     if not paths:
         raise InvalidInput(f"{folder}: no .obj or .stl file in it")
     specs, failures = [], []
-    for done, path in enumerate(paths, 1):
+    for ready, path in enumerate(paths, 1):
         try:
             specs.append(load_mesh(path, str(path.relative_to(folder).with_suffix(""))))
         except InvalidInput as error:
             failures.append(str(error))
-        if on_progress is not None:
-            on_progress(done, len(paths))
+        if on_mesh is not None:
+            on_mesh(ready, len(paths))
     if not specs:
         raise InvalidInput(f"{folder}: none of {len(paths)} meshes can be used:\n" + "\n".join(failures[:10]))
     if failures:

@@ -91,7 +91,9 @@ def _zigzag(rng: np.random.Generator, width: float) -> list[Part]:
         half = rng.uniform(0.014, 0.028)
         along = np.array([np.cos(angle), np.sin(angle)])
         middle = end + half * along
-        parts.append(Part("box", (half + 0.5 * thickness, thickness, height), (middle[0], middle[1], 0.0), (0, 0, angle)))
+        parts.append(
+            Part("box", (half + 0.5 * thickness, thickness, height), (middle[0], middle[1], 0.0), (0, 0, angle))
+        )
         end = end + 2 * half * along
         angle += np.radians(rng.uniform(30, 75)) * rng.choice([-1, 1])
     centre = np.mean([part.position for part in parts], 0)
