@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.episode import Episode, Step
-from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
 
@@ -175,6 +176,26 @@ def test_an_episode_half_written_before_a_kill_does_not_count(tmp_path):
     assert set(batch.state[:, 0]) == {0, 7}
 
 
+class Killed(Exception):
+    pass
+
+
+class KillsWhoeverReads:
+    def __getitem__(self, index: int) -> None:
+        raise Killed
+
+
+def test_an_old_episode_half_overwritten_before_a_kill_does_not_count(tmp_path):
+    store = open_store(tmp_path)
+    for number in range(5):
+        store.append(episode(number, 9))  # 5 x 10 frames: the store is full
+    store._committed = KillsWhoeverReads()  # read between the new episode's data and its commit
+    with pytest.raises(Killed):
+        store.append(episode(9, 4))
+    batch = everything(open_store(tmp_path))
+    assert set(batch.state[:, 0]) == {1, 2, 3, 4}
+
+
 def test_a_store_of_another_profile_is_refused(tmp_path):
     open_store(tmp_path)
     with pytest.raises(InvalidInput, match="state_size"):
@@ -216,3 +237,25 @@ def test_profiles_without_a_camera_or_privileged_values_work(tmp_path):
     batch = store.sample(5, np.random.default_rng(0))
     assert batch.image.shape == (5, 0, 0, 3)
     assert batch.privileged.shape == (5, 0)
+
+
+needs_reserving = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve disk space")
+
+
+@needs_reserving
+def test_a_disk_too_small_for_the_store_is_named_before_anything_is_collected(tmp_path, monkeypatch):
+    def full(descriptor: int, offset: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(StorageError, match=r"needs .* GB for .*image\.npy: No space left"):
+            open_store(tmp_path)
+    open_store(tmp_path).append(episode(0, 3))  # and it works once there is room
+
+
+@needs_reserving
+def test_the_disk_space_of_a_store_is_taken_when_it_is_made(tmp_path):
+    open_store(tmp_path, StoreSpec(1000, (32, 32), 2, 3, 0, 0.9))
+    file = (tmp_path / "store" / "image.npy").stat()
+    assert file.st_blocks * 512 >= file.st_size

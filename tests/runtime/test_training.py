@@ -32,7 +32,7 @@ def small(**changes: object) -> Preset:
         capacity=5_000,
         scripted_episodes=6,
         min_episodes=4,
-        episodes_per_1000_steps=200.0,
+        episodes_per_1000_steps=2000.0,
         publish_every=5,
         checkpoint_every=10,
         evaluate_every=20,
@@ -90,7 +90,7 @@ def test_the_store_holds_scripted_episodes_first_and_then_the_agents_own(run):
 
 
 def test_the_learner_waits_for_as_many_episodes_as_the_preset_asks_for(run):
-    assert Training(small(), run, resume=True).store.episodes_added >= 4 + 29 * 200 / 1000
+    assert Training(small(), run, resume=True).store.episodes_added >= 4 + 29 * 2000 / 1000
 
 
 def test_a_finished_run_goes_on_with_more_steps_its_own_seed_and_its_replay(run, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.episode import Episode
-from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.profile import Profile
 
 FORMAT = 1
@@ -104,7 +104,10 @@ class TransitionStore:
     """
 
     def __init__(self, folder: Path, spec: StoreSpec) -> None:
-        """Open `folder`, or create it. Raises InvalidInput where it holds a store of another specification."""
+        """Open `folder`, or create it at its full size.
+
+        Raises InvalidInput where it holds a store of another specification, StorageError where the disk is too small.
+        """
         self.spec = spec
         folder.mkdir(parents=True, exist_ok=True)
         header = folder / "store.json"
@@ -120,6 +123,7 @@ class TransitionStore:
             path = folder / f"{name}.npy"
             if fresh:
                 mapped = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+                _reserve(path)
             else:
                 mapped = np.lib.format.open_memmap(path, mode="r+")
                 if mapped.shape != shape or mapped.dtype != dtype:
@@ -283,3 +287,15 @@ class TransitionStore:
                 self._enter(int(first))
             else:
                 number[number == n] = -1
+
+
+def _reserve(path: Path) -> None:
+    """Claim the blocks of a mapped file now: a disk that fills up later would end the process without a word."""
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise StorageError(f"replay store needs {size / 1e9:.1f} GB for {path}: {error.strerror}") from error

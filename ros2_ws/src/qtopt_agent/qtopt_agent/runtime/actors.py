@@ -21,8 +21,8 @@ from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies import ExploringPolicy, GreedyPolicy
 from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.runtime.interrupts import ctrl_c_held
 from qtopt_agent.runtime.memory import keep_freed_memory
-from qtopt_agent.runtime.rollouts import ctrl_c_held
 from qtopt_agent.simulation import PRIVILEGED_SIZE, make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 

@@ -1,11 +1,8 @@
 """A training run: one learner process, and actor processes that bring it episodes."""
 
 import json
-import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from qtopt_agent.learning.symmetry import Mirror, signs
 from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
 from qtopt_agent.runtime.actors import ActorPool, Order, Result, training_cem
+from qtopt_agent.runtime.interrupts import first_interrupt
 from qtopt_agent.simulation import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
 
 SCALARS_EVERY = 100  # steps
@@ -106,7 +104,7 @@ class Training:
         preset, learner = self.preset, self.learner
         save_weights(self._acting, learner.targets.first)
         with (
-            _first_interrupt() as interrupted,
+            first_interrupt() as interrupted,
             Metrics(self.out) as self._metrics,
             ActorPool(preset, self._actors) as pool,
             _progress_bar(preset.steps) as bar,
@@ -278,20 +276,3 @@ def _progress_bar(steps: int) -> Progress:
     bar = Progress(*columns, console=Console(stderr=True))
     bar.add_task("starting", total=steps)
     return bar
-
-
-@contextmanager
-def _first_interrupt() -> Iterator[list[int]]:
-    """A list that is empty until the first Ctrl-C, so that no gradient step is cut in two; the second one raises."""
-    seen: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(number)
-
-    previous = signal.signal(signal.SIGINT, note)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, previous)
