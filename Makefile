@@ -49,7 +49,7 @@ layers: $(TEST)
 
 .venv/%: .venv/bin/python
 	@rm -f .venv/$(firstword $(subst -, ,$*))-*
-	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --retries 1 -r requirements/torch.txt
-	$(RUN) pip install --quiet --disable-pip-version-check --no-deps -r requirements/$(firstword $(subst -, ,$*)).txt
-	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e $(AGENT)
+	$(RUN) pip install -qq --disable-pip-version-check --no-deps --retries 1 -r requirements/torch.txt
+	$(RUN) pip install -qq --disable-pip-version-check --no-deps -r requirements/$(firstword $(subst -, ,$*)).txt
+	$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e $(AGENT)
 	@touch $@

@@ -44,8 +44,8 @@ def collect(
 
         profile = verify(Path(policy))["profile"]
     plan = RolloutPlan(policy, get_profile(profile), objects, parse_clutter(clutter), seed, max_meshes, out)
-    with progress_bar(episodes, "collecting") as on_done:
-        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done)
+    with progress_bar(episodes, "collecting") as (on_done, on_mesh):
+        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     write_json(json_file, result)
     typer.echo(describe_success(result))
     typer.echo(f"{result.episodes} episodes in {out}, {result.episodes / result.wall_s:.1f}/s")

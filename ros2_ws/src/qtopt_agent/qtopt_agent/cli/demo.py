@@ -46,8 +46,8 @@ def demo(
     plan = RolloutPlan(
         str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, recorded, picture=PICTURE
     )
-    with progress_bar(episodes, "grasping") as on_done:
-        result, rollouts = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done)
+    with progress_bar(episodes, "grasping") as (on_done, on_mesh):
+        result, rollouts = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     pictures = [rollout.pictures for rollout in rollouts if rollout.pictures is not None]
     successes = [rollout.success for rollout in rollouts]
     media.save_png(media.contact_sheet(pictures, successes), out / "grasps.png")

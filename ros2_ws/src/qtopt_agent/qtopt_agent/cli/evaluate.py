@@ -38,8 +38,8 @@ def evaluate(
 
     profile = get_profile(verify(model)["profile"])
     plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes)
-    with progress_bar(episodes, "grasping") as on_done:
-        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done)
+    with progress_bar(episodes, "grasping") as (on_done, on_mesh):
+        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     write_json(json_file, result)
     if record:
         record_evaluation(model, result.to_json())

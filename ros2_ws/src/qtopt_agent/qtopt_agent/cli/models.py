@@ -14,25 +14,23 @@ def list_models(
     """List models, oldest first, with what their evaluations found."""
     from qtopt_agent.runtime import model_store
 
-    manifests = [
-        (folder, model_store.describe(folder))
-        for folder in model_store.list_models(store or model_store.released_models())
-    ]
+    store = store or model_store.released_models()
+    manifests = [model_store.describe(folder) for folder in model_store.list_models(store)]
     if json:
-        typer.echo(json_module.dumps([manifest for _, manifest in manifests], indent=2))
+        typer.echo(json_module.dumps(manifests, indent=2))
         return
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.table import Table
 
-    table = Table(Column("model", overflow="fold", min_width=24), "profile", "objects", "success (95 % interval)")
-    for folder, manifest in manifests:
+    table = Table("model", "profile", "objects", "success (95 % interval)", title=f"models in {store}")
+    for manifest in manifests:
         for result in manifest["evaluations"]:
             fewest, most = result["clutter"]
             objects = f"{result['objects']}, {fewest} to {most} a bin" if fewest < most else result["objects"]
             interval = f"{result['wilson_low']:.1%} to {result['wilson_high']:.1%} of {result['episodes']}"
-            table.add_row(str(folder), manifest["profile"], objects, f"{result['success']:.1%} ({interval})")
+            table.add_row(manifest["version"], manifest["profile"], objects, f"{result['success']:.1%} ({interval})")
         if not manifest["evaluations"]:
-            table.add_row(str(folder), manifest["profile"], "", "not evaluated")
+            table.add_row(manifest["version"], manifest["profile"], "", "not evaluated")
     Console().print(table)
 
 

@@ -35,8 +35,11 @@ def parse_clutter(text: str) -> tuple[int, int]:
 
 
 @contextmanager
-def progress_bar(episodes: int, what: str) -> Iterator[Callable[["Rollout"], None]]:
-    """A bar with success so far, rate and time left; gives the function that takes each rollout as it ends."""
+def progress_bar(episodes: int, what: str) -> Iterator[tuple[Callable[["Rollout"], None], Callable[[int, int], None]]]:
+    """A bar with success so far, rate and time left, and one for meshes, if there are any.
+
+    Gives the functions that take each rollout as it ends and each mesh as it is ready.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -57,7 +60,12 @@ def progress_bar(episodes: int, what: str) -> Iterator[Callable[["Rollout"], Non
             rate = f"{bar.tasks[0].speed:.1f}/s" if bar.tasks[0].speed else ""
             bar.update(task, advance=1, success=f"{successes / done:.0%} success", rate=rate)
 
-        yield on_done
+        def on_mesh(ready: int, total: int) -> None:
+            if ready == 1:
+                bar.add_task("meshes", total=total, success="", rate="")
+            bar.update(bar.task_ids[-1], completed=ready)
+
+        yield on_done, on_mesh
 
 
 def describe_success(result: "EvaluationResult") -> str:

@@ -32,11 +32,15 @@ class EvaluationResult:
 
 
 def evaluate(
-    plan: RolloutPlan, episodes: int, workers: int, on_done: Callable[[Rollout], None] | None = None
+    plan: RolloutPlan,
+    episodes: int,
+    workers: int,
+    on_done: Callable[[Rollout], None] | None = None,
+    on_mesh: Callable[[int, int], None] | None = None,
 ) -> tuple[EvaluationResult, list[Rollout]]:
     """Run `plan` for so many episodes and count. Raises what `run_rollouts` raises."""
     start = time.perf_counter()
-    rollouts = run_rollouts(plan, episodes, workers, on_done)
+    rollouts = run_rollouts(plan, episodes, workers, on_done, on_mesh)
     return summarise(plan, rollouts, time.perf_counter() - start), rollouts
 
 

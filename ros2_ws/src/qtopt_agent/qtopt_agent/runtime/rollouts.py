@@ -2,16 +2,15 @@
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import warnings
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import resource_tracker
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision, Policy
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.runtime.interrupts import ctrl_c_held, first_interrupt
 
 
 class WorkerDied(QtoptError):
@@ -64,40 +64,47 @@ def usable_cores() -> int:
 
 
 def run_rollouts(
-    plan: RolloutPlan, count: int, workers: int, on_done: Callable[[Rollout], None] | None = None
+    plan: RolloutPlan,
+    count: int,
+    workers: int,
+    on_done: Callable[[Rollout], None] | None = None,
+    on_mesh: Callable[[int, int], None] | None = None,
 ) -> list[Rollout]:
     """Run episodes 0 .. count - 1 of `plan`; `on_done` is called with each as it ends, in no particular order.
 
-    Episode i is the same for any number of workers. Ctrl-C lets the episodes that have begun come to their end. Raises
-    what an episode raises, WorkerDied if a worker is killed, InvalidInput on a count below 1.
+    A folder of meshes is worked out first, with `on_mesh(ready, total)` after each. Episode i is the same for any
+    number of workers. Ctrl-C lets the episodes that have begun come to their end and raises KeyboardInterrupt, so this
+    runs in the main thread only. Raises what an episode raises, WorkerDied if a worker is killed, InvalidInput on a
+    count below 1.
     """
     if count < 1 or workers < 1:
         raise InvalidInput(f"{count} episodes on {workers} workers: expected at least 1 of each")
+    from qtopt_agent.simulation import prepare_objects
+
+    prepare_objects(plan.objects, plan.max_meshes, on_mesh)
     pool = ProcessPoolExecutor(min(workers, count), multiprocessing.get_context("spawn"), _follow_parent)
+    indices, pending = iter(range(count)), set[Future[Rollout]]()
     rollouts = []
     try:
-        with ctrl_c_held():
-            futures = [pool.submit(_run, plan, index) for index in range(count)]
-        for future in as_completed(futures):
-            rollouts.append(future.result())
-            if on_done is not None:
-                on_done(rollouts[-1])
+        with first_interrupt() as interrupted:
+            while True:
+                with ctrl_c_held():  # the pool starts processes when there is work for them
+                    waiting = 0 if interrupted else 2 * workers - len(pending)
+                    pending |= {pool.submit(_run, plan, index) for index in islice(indices, max(0, waiting))}
+                if not pending:
+                    break
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    rollouts.append(future.result())
+                    if on_done is not None:
+                        on_done(rollouts[-1])
+        if interrupted:
+            raise KeyboardInterrupt
     except BrokenProcessPool as error:
         raise WorkerDied("a worker process died: out of memory, or killed") from error
     finally:
         pool.shutdown(cancel_futures=True)
     return sorted(rollouts, key=lambda rollout: rollout.index)
-
-
-@contextmanager
-def ctrl_c_held() -> Iterator[None]:
-    """Hold SIGINT back in this thread; processes started meanwhile never see it: Ctrl-C is the parent's alone."""
-    resource_tracker.ensure_running()  # Python starts it with the first process, and lets SIGINT through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Worker:
@@ -109,6 +116,7 @@ class _Worker:
         from qtopt_agent.simulation import make_robot
 
         self._plan = plan
+        warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
         self._robot = make_robot(plan.profile, plan.objects, plan.clutter, max_meshes=plan.max_meshes)
         self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
         self._policy = _Timed(_make_policy(plan.policy, plan.profile))
