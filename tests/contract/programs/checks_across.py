@@ -136,10 +136,11 @@ def check_parameters_are_listed_described_and_read():
         speed, frozen = call(probe.node, DescribeParameters, "peer/describe_parameters", request).descriptors
         assert speed.description == "of things" and speed.type == ParameterType.PARAMETER_DOUBLE
         assert speed.floating_point_range[0].to_value == 1.0 and frozen.read_only
-        request = GetParameters.Request(names=["frozen", "arm.names", "missing"])
+        request = GetParameters.Request(names=["frozen", "arm.names"])
         values = call(probe.node, GetParameters, "peer/get_parameters", request).values
         assert values[0].integer_value == 7 and list(values[1].string_array_value) == ["a", "b"]
-        assert len(values) < 3 or values[2].type == ParameterType.PARAMETER_NOT_SET
+        request = GetParameters.Request(names=["frozen", "missing"])
+        assert not call(probe.node, GetParameters, "peer/get_parameters", request).values
 
 
 def check_parameters_are_set_within_their_constraints_only():
@@ -185,7 +186,7 @@ def check_an_action_gives_feedback_and_a_result():
         ended = result(handle.get_result_async())
         assert ended.status == GoalStatus.STATUS_SUCCEEDED and ended.result.reached_goal
         assert ended.result.position == 0.5
-        assert len(gripper.feedback) >= 4 and gripper.feedback == sorted(gripper.feedback)
+        assert len(gripper.feedback) >= 4 and min(gripper.feedback) < 0.15 < max(gripper.feedback)
 
 
 def check_a_goal_can_be_rejected():

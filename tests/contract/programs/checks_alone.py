@@ -88,8 +88,9 @@ def check_fields_hold_what_they_should():
     image = Image(height=2, width=1, encoding="rgb8", step=3, data=bytes(6))
     assert isinstance(image.data, array) and image.data.typecode == "B" and len(image.data) == 6
     assert Vector3(x=np.float64(1.5)).x == 1.5  # a numpy float64 is a float
-    state = JointState(position=[1.0, 2.0], name=("a", "b"))
-    assert state.position == array("d", [1.0, 2.0]) and list(state.name) == ["a", "b"]
+    state = JointState(position=[1.0, 2.0], name=["a", "b"])
+    assert state.position == array("d", [1.0, 2.0]) and state.name == ["a", "b"]
+    assert JointState(name=("a",)).name == ("a",)
     covariance = TwistWithCovariance(covariance=np.arange(36.0)).covariance
     assert isinstance(covariance, np.ndarray) and covariance[35] == 35.0
     assert Quaternion().w == 1.0 and Vector3().x == 0.0 and String().data == "" and not Image().data
@@ -118,7 +119,7 @@ def check_parameters_keep_their_declared_type():
         node.declare_parameter("unset", Parameter.Type.STRING)
         raises(ParameterUninitializedException, node.get_parameter, "unset")
         assert node.get_parameter_or("unset", Parameter("unset", value="x")).value == "x"
-        raises(ValueError, node.declare_parameter, "nothing", None)
+        raises(ValueError, node.declare_parameter, "nothing", None, ParameterDescriptor())
         assert node.has_parameter("gain") and not node.has_parameter("other")
         node.declare_parameters("arm", [("speed", 1), ("names", ["a"])])
         assert set(node.get_parameters_by_prefix("arm")) == {"speed", "names"}
@@ -346,12 +347,13 @@ def check_a_future_is_waited_for_and_calls_back():
         future, seen = client.call_async(Trigger.Request()), []
         future.add_done_callback(lambda done: seen.append(done.result().message))
         executor = SingleThreadedExecutor(context=node.context)
-        rclpy.spin_until_future_complete(node, future, executor, timeout_sec=5.0)
-        run(node, 0.05)
-        assert future.done() and future.result().message == "yes" and seen == ["yes"]
+        executor.add_node(node)
+        executor.spin_until_future_complete(future, timeout_sec=5.0)
+        assert future.done() and future.result().message == "yes"
+        until(lambda: executor.spin_once(timeout_sec=0.02) or seen)
         never = rclpy.task.Future()
         start = time.monotonic()
-        rclpy.spin_until_future_complete(node, never, executor, timeout_sec=0.2)
+        executor.spin_until_future_complete(never, timeout_sec=0.2)
         assert not never.done() and 0.15 < time.monotonic() - start < 2.0
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rcl_interfaces.msg import ListParametersResult, ParameterDescriptor, ParameterValue, SetParametersResult
+from rcl_interfaces.msg import ListParametersResult, SetParametersResult
 from rcl_interfaces.srv import (
     DescribeParameters,
     GetParameters,
@@ -32,25 +32,24 @@ class ParameterService:
         ):
             node.create_service(kind, f"~/{name}", callback, qos_profile=qos_profile_parameters)
 
-    def _known(self, name: str) -> Parameter:
-        return self._node.get_parameter_or(name)
+    def _all_known(self, request: Any) -> bool:
+        """Where one name is unknown, rclpy answers with an empty list."""
+        return all(self._node.has_parameter(name) for name in request.names)
 
     def _describe(self, request: Any, response: Any) -> Any:
-        for name in request.names:
-            known = self._node.has_parameter(name)
-            descriptor = self._node.describe_parameter(name) if known else ParameterDescriptor(name=name)
-            response.descriptors.append(descriptor)
+        if self._all_known(request):
+            response.descriptors = [self._node.describe_parameter(name) for name in request.names]
         return response
 
     def _get(self, request: Any, response: Any) -> Any:
-        response.values = [
-            self._known(name).get_parameter_value() if self._node.has_parameter(name) else ParameterValue()
-            for name in request.names
-        ]
+        known = [self._node.get_parameter_or(name) for name in request.names]
+        if all(parameter.type_ != Parameter.Type.NOT_SET for parameter in known):
+            response.values = [parameter.get_parameter_value() for parameter in known]
         return response
 
     def _types(self, request: Any, response: Any) -> Any:
-        response.types = [self._known(name).type_.value for name in request.names]
+        if self._all_known(request):
+            response.types = [self._node.get_parameter_or(name).type_.value for name in request.names]
         return response
 
     def _list(self, request: Any, response: Any) -> Any:
