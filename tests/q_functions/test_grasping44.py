@@ -110,3 +110,13 @@ def test_other_inputs_are_refused():
         make_q_function(dataclasses.replace(COMPACT, network="grasping44"))
     with pytest.raises(InvalidInput, match="aux_size 3"):
         make_q_function(PAPER, aux_size=3)
+
+
+def test_more_samples_than_a_piece_are_scored_alike(paper_q):
+    generator = torch.Generator().manual_seed(5)
+    embedding = torch.rand([2, 64, 27, 27], generator=generator)
+    state, actions = torch.rand([2, 2], generator=generator), torch.rand([2, 40, 8], generator=generator)
+    with torch.no_grad():
+        whole = paper_q.evaluate(embedding, state, actions)  # 80 maps
+        parts = [paper_q.evaluate(embedding, state, part) for part in actions.split(20, dim=1)]
+    torch.testing.assert_close(whole, torch.cat(parts, 1), rtol=1e-4, atol=1e-5)

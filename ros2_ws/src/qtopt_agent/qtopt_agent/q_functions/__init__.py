@@ -2,5 +2,6 @@
 
 from qtopt_agent.q_functions.base import QFunction
 from qtopt_agent.q_functions.factory import make_q_function
+from qtopt_agent.q_functions.mirrored import MirroredQFunction
 
-__all__ = ["QFunction", "make_q_function"]
+__all__ = ["MirroredQFunction", "QFunction", "make_q_function"]

@@ -72,9 +72,15 @@ class Grasping44(QFunction):
         """Logits [B, N]: each sample is a 27x27 map of its own from here on."""
         batch, samples = actions.shape[0], actions.shape[1]
         vector = self.embed_vector(state, actions)
-        # Reducing channels_last maps stays channels_last when the sum is laid out as NHWC.
+        # Laid out as NHWC, so that the sum is channels_last as well.
         maps = embedding.permute(0, 2, 3, 1).unsqueeze(1) + vector[:, :, None, None, :]
         x = maps.flatten(0, 1).permute(0, 3, 1, 2)
+        # In pieces small enough for the cache, except where batch norm must see the whole batch.
+        piece = x.shape[0] if self.training else 64
+        logits = torch.cat([self._score(part) for part in x.split(piece)])
+        return logits.view(batch, samples).float()
+
+    def _score(self, x: Tensor) -> Tensor:
         for block in self.joined:
             x = block(x)
         x = self.pool_14(x)
@@ -83,7 +89,7 @@ class Grasping44(QFunction):
         x = x.permute(0, 2, 3, 1).flatten(1)
         for block in self.dense:
             x = block(x)
-        return self.logit(x).view(batch, samples).float()
+        return self.logit(x)
 
     def embed_vector(self, state: Tensor, actions: Tensor) -> Tensor:
         """Embedding [B, N, 64] of the ten-number vector input."""
