@@ -19,8 +19,9 @@ class WorkspaceBox:
     high: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        corners = np.array([self.low, self.high], dtype=float)
-        if corners.shape != (2, 3) or not np.isfinite(corners).all() or not (corners[0] < corners[1]).all():
+        sides = list(zip(self.low, self.high, strict=False))
+        good = len(self.low) == len(self.high) == 3 and all(-np.inf < low < high < np.inf for low, high in sides)
+        if not good:
             raise InvalidInput(f"workspace box {self.low} .. {self.high}: expected low < high, 3 finite numbers each")
 
     def contains(self, position: NDArray[np.floating[Any]]) -> bool:

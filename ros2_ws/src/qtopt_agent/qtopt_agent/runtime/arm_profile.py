@@ -1,0 +1,202 @@
+"""Parameters of the arm driver: what each means, and what they become. One YAML file for each kind of arm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.driver_settings import DriverSettings, Output
+from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
+from qtopt_agent.safety.motion import RateLimits
+from qtopt_agent.safety.tool_pose import unit_quaternion
+from qtopt_agent.safety.watchdog import AgeLimits
+
+GRIPPER_INTERFACES = ("parallel_gripper_command", "gripper_command", "topic")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a node: all are read at start. low, high: range of a number."""
+
+    name: str
+    default: Any
+    description: str
+    low: float | None = None
+    high: float | None = None
+
+
+ARM_PARAMETERS = (
+    Parameter("base_frame", "base_link", "Frame of all set points and of the workspace box; z points up."),
+    Parameter("tip_frame", "tool0", "Frame of the tool, between the finger tips."),
+    Parameter("tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0."),
+    Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
+    Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
+    Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
+    Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
+    Parameter("output.topic", "/arm/target_twist", "Topic of the set points."),
+    Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m."),
+    Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m."),
+    Parameter("limits.step_translation", 0.11, "Longest motion of one command, m.", 0.001, 1.0),
+    Parameter("limits.step_yaw", 1.6, "Largest turn of one command, rad.", 0.01, 3.2),
+    Parameter("limits.speed", 0.25, "m/s.", 0.001, 3.0),
+    Parameter("limits.acceleration", 1.0, "m/s^2.", 0.01, 30.0),
+    Parameter("limits.yaw_rate", 1.0, "rad/s.", 0.01, 20.0),
+    Parameter("limits.yaw_acceleration", 4.0, "rad/s^2.", 0.01, 200.0),
+    Parameter("limits.lead", 0.03, "How far a set point may be ahead of the hand, m.", 0.001, 0.2),
+    Parameter("limits.yaw_lead", 0.5, "How far a set point may be turned ahead of the hand, rad.", 0.01, 3.0),
+    Parameter("limits.tilt", 0.2, "How far the tool may lean away from its orientation, rad.", 0.01, 1.0),
+    Parameter("limits.outside", 0.02, "How far the hand may be outside the workspace box, m.", 0.0, 0.1),
+    Parameter("arrival", 0.005, "Distance from its goal at which a motion is over, m.", 0.0005, 0.05),
+    Parameter("patience", 0.3, "Time without headway after which a motion is over, s.", 0.05, 5.0),
+    Parameter("ages.camera", 0.4, "Oldest image while armed, s.", 0.01, 10.0),
+    Parameter("ages.gripper", 0.4, "Oldest gripper state while armed, s.", 0.01, 10.0),
+    Parameter("ages.pose", 0.2, "Oldest measured pose while armed, s.", 0.01, 10.0),
+    Parameter("ages.command", 0.5, "Oldest command while moving, s.", 0.01, 10.0),
+    Parameter("writer_timeout", 2.0, "Silence after which another agent may take over, s.", 0.1, 60.0),
+    Parameter("gripper.interface", "parallel_gripper_command", f"One of {', '.join(GRIPPER_INTERFACES)}."),
+    Parameter("gripper.name", "/gripper_controller/gripper_cmd", "Name of the action, or of the topic."),
+    Parameter("gripper.joint", "finger_joint", "Joint in /joint_states that tells the aperture."),
+    Parameter("gripper.open_position", 0.04, "Position of that joint when open, m or rad.", -10.0, 10.0),
+    Parameter("gripper.closed_position", 0.0, "Position of that joint when closed, m or rad.", -10.0, 10.0),
+    Parameter("gripper.open_aperture", 0.08, "Distance between the fingers when open, m.", 0.001, 1.0),
+    Parameter("gripper.effort", 20.0, "Largest force of the fingers, N.", 0.1, 500.0),
+    Parameter("gripper.time", 1.0, "From a gripper command to the end of its step, s.", 0.0, 10.0),
+)
+
+
+@dataclass(frozen=True)
+class GripperProfile:
+    """How to talk to a gripper, and its joint's positions (m or rad) at the two ends of its aperture (m)."""
+
+    interface: str
+    name: str
+    joint: str
+    open_position: float
+    closed_position: float
+    open_aperture: float
+    effort: float
+
+    def aperture(self, position: float) -> float:
+        """Distance between the fingers, m, at joint `position`."""
+        share = (position - self.closed_position) / (self.open_position - self.closed_position)
+        return share * self.open_aperture
+
+
+@dataclass(frozen=True)
+class ArmProfile:
+    """Everything an arm driver is told. tool: quaternion x, y, z, w. floor_height: m. rate: Hz."""
+
+    driver: DriverSettings
+    gripper: GripperProfile
+    base_frame: str
+    tip_frame: str
+    tool: NDArray[np.float64]
+    floor_height: float
+    pose_topic: str
+    output_topic: str
+    rate: float
+
+
+def read_parameters(file: Path) -> dict[str, Any]:
+    """The parameters of a ROS 2 file (`/**: ros__parameters:`), with dots in nested names. Raises InvalidInput."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{file}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{file} is not YAML: {error}") from error
+    nodes = content if isinstance(content, dict) else {}
+    found: dict[str, Any] = {}
+    for node in nodes.values():
+        if not isinstance(node, dict) or not isinstance(node.get("ros__parameters"), dict):
+            raise InvalidInput(f"{file}: expected `/**:` and below it `ros__parameters:` with the parameters")
+        found |= _flat(node["ros__parameters"])
+    return found
+
+
+def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
+    """What `parameters` (those not given have their defaults) mean.
+
+    Raises InvalidInput, naming the parameter, on one that is unknown, missing, of another type or out of range.
+    """
+    known = {parameter.name: parameter for parameter in ARM_PARAMETERS}
+    for name in parameters:
+        if name not in known:
+            raise InvalidInput(f"unknown parameter {name}, expected one of {', '.join(known)}")
+    p = {name: _checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
+    for name in ("workspace.low", "workspace.high"):
+        if len(p[name]) != 3:
+            raise InvalidInput(
+                f"{name} is missing: every arm has to be told where its finger tips may be, x, y, z in m"
+            )
+    if p["output.type"] not in tuple(Output):
+        raise InvalidInput(f"output.type is {p['output.type']!r}, expected twist or pose")
+    if p["gripper.interface"] not in GRIPPER_INTERFACES:
+        raise InvalidInput(
+            f"gripper.interface is {p['gripper.interface']!r}, expected one of {', '.join(GRIPPER_INTERFACES)}"
+        )
+    if p["gripper.open_position"] == p["gripper.closed_position"]:
+        raise InvalidInput("gripper.open_position and gripper.closed_position are the same")
+    box = WorkspaceBox(tuple(p["workspace.low"]), tuple(p["workspace.high"]))
+    driver = DriverSettings(
+        MotionLimits(box, p["limits.step_translation"], p["limits.step_yaw"]),
+        Output(p["output.type"]),
+        RateLimits(p["limits.speed"], p["limits.acceleration"], p["limits.yaw_rate"], p["limits.yaw_acceleration"]),
+        AgeLimits(p["ages.camera"], p["ages.gripper"], p["ages.pose"], p["ages.command"]),
+        gripper_effort=p["gripper.effort"],
+        gripper_time=p["gripper.time"],
+        lead=p["limits.lead"],
+        yaw_lead=p["limits.yaw_lead"],
+        arrival=p["arrival"],
+        patience=p["patience"],
+        margin=p["limits.outside"],
+        tilt=p["limits.tilt"],
+        writer_timeout=p["writer_timeout"],
+    )
+    gripper = GripperProfile(
+        p["gripper.interface"],
+        p["gripper.name"],
+        p["gripper.joint"],
+        p["gripper.open_position"],
+        p["gripper.closed_position"],
+        p["gripper.open_aperture"],
+        p["gripper.effort"],
+    )
+    return ArmProfile(
+        driver,
+        gripper,
+        p["base_frame"],
+        p["tip_frame"],
+        unit_quaternion(p["tool_orientation"]),
+        p["floor_height"],
+        p["pose_topic"],
+        p["output.topic"],
+        p["rate"],
+    )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _checked(parameter: Parameter, value: Any) -> Any:
+    """`value`, if it has the type of the default and is in range; a whole number may stand for a float."""
+    if isinstance(parameter.default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(parameter.default, list) and isinstance(value, (list, tuple)):
+        value = list(value)
+        if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value):
+            raise InvalidInput(f"{parameter.name} is {value!r}, expected numbers")
+    if not isinstance(value, type(parameter.default)):
+        raise InvalidInput(f"{parameter.name} is {value!r}, expected a {type(parameter.default).__name__}")
+    if parameter.low is not None and parameter.high is not None and not parameter.low <= value <= parameter.high:
+        raise InvalidInput(f"{parameter.name} is {value}, expected {parameter.low} to {parameter.high}")
+    return value
