@@ -23,11 +23,6 @@ class Mirror:
     privileged: tuple[float, ...]
 
 
-def signs(names: Sequence[str], flipped: frozenset[str]) -> tuple[float, ...]:
-    """-1 for each name that is in `flipped`, +1 for the others."""
-    return tuple(-1.0 if name in flipped else 1.0 for name in names)
-
-
 def augment(batch: Batch, mirrors: Sequence[Mirror], rng: np.random.Generator) -> Batch:
     """Apply each mirror to a random half of the transitions, to s, a, s' and the privileged values alike."""
     for mirror in mirrors:

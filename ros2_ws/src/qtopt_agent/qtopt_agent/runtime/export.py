@@ -36,4 +36,5 @@ def export_run(run: Path, store: Path, version: str, samples: int, elites: int, 
         }
     except (KeyError, RuntimeError, OSError) as error:
         raise IncompatibleModel(f"{run} is not a complete run of preset {preset.profile}: {error}") from error
-    return publish(store, version, profile, q, CEM(profile.action_space, samples, elites, iterations), training)
+    cem = CEM(profile.action_space, samples, elites, iterations)
+    return publish(store, version, profile, q, cem, training, mirrored=preset.symmetry)

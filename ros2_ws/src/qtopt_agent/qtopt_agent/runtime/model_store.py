@@ -19,7 +19,7 @@ from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies import export_policy, load_policy
 from qtopt_agent.policies.scripted_module import specification
-from qtopt_agent.q_functions import QFunction
+from qtopt_agent.q_functions import MirroredQFunction, QFunction
 
 FORMAT = 1
 POLICY, WEIGHTS, MANIFEST = "policy.pt", "q.safetensors", "manifest.json"
@@ -27,8 +27,18 @@ POLICY, WEIGHTS, MANIFEST = "policy.pt", "q.safetensors", "manifest.json"
 Manifest = dict[str, Any]
 
 
-def publish(store: Path, version: str, profile: Profile, q: QFunction, cem: CEM, training: dict[str, Any]) -> Path:
+def publish(
+    store: Path,
+    version: str,
+    profile: Profile,
+    q: QFunction,
+    cem: CEM,
+    training: dict[str, Any],
+    mirrored: bool = False,
+) -> Path:
     """Write model `version` into the folder `store` by one rename, and return its folder.
+
+    `mirrored` lets the policy average `q` over the task's mirror images (see MirroredQFunction).
 
     `training` says where the weights come from: commands, data, steps, seed. Raises InvalidInput if the version exists
     or its name is no plain folder name, IncompatibleModel if the policy fails its self-test.
@@ -41,7 +51,7 @@ def publish(store: Path, version: str, profile: Profile, q: QFunction, cem: CEM,
     partial = store / f".partial-{version}-{os.getpid()}"
     partial.mkdir(parents=True)
     try:
-        export_policy(q, profile, partial / POLICY, cem)
+        export_policy(MirroredQFunction(q, profile) if mirrored else q, profile, partial / POLICY, cem)
         save_file({name: value.contiguous() for name, value in q.state_dict().items()}, partial / WEIGHTS)
         (partial / WEIGHTS).chmod((partial / POLICY).stat().st_mode)  # safetensors makes files for the owner alone
         manifest = {
@@ -51,7 +61,7 @@ def publish(store: Path, version: str, profile: Profile, q: QFunction, cem: CEM,
             "profile": profile.name,
             "camera": profile.camera,
             "specification": specification(profile),
-            "network": {"name": profile.network, "aux_size": q.aux_size, "parameters": _count(q)},
+            "network": {"name": profile.network, "aux_size": q.aux_size, "parameters": _count(q), "mirrored": mirrored},
             "cem": {"samples": cem.samples, "elites": cem.elites, "iterations": cem.iterations},
             "training": training,
             "evaluations": [],

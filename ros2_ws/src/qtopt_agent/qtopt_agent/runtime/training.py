@@ -13,19 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.metrics import Metrics, weight_gap
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.learning.symmetry import Mirror, signs
+from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
 from qtopt_agent.runtime.actors import ActorPool, Order, Result, training_cem
 from qtopt_agent.runtime.interrupts import first_interrupt
-from qtopt_agent.simulation import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
+from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 
+FORMAT = 1  # of checkpoint.pt
 SCALARS_EVERY = 100  # steps
 ENOUGH_ON_POLICY = 2_000  # transitions, before the preset's on-policy share applies
 WAIT = 0.2  # s
@@ -43,7 +45,8 @@ class Outcome:
 class Training:
     """A run in folder `out`: preset.yaml, replay/, checkpoint.pt, evaluations.jsonl, TensorBoard events.
 
-    `episodes` is a folder of recorded episodes to learn from; `collect` says whether actors add new ones to the replay.
+    `episodes` is a folder of recorded episodes to learn from. `collect` says whether actors add new ones to the replay;
+    by default a new run collects and a resumed one goes on as it was.
     """
 
     def __init__(
@@ -53,21 +56,20 @@ class Training:
         seed: int = 0,
         actors: int = 1,
         episodes: Path | None = None,
-        collect: bool = True,
+        collect: bool | None = None,
         resume: bool = False,
     ) -> None:
         """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
 
         A resumed run goes on with its own seed.
         """
-        self.preset, self.out, self.seed, self._actors, self._collect = preset, out, seed, actors, collect
+        self.preset, self.out, self.seed, self._actors = preset, out, seed, actors
+        self._collect = collect is not False
         self._checkpoint, self._acting = out / "checkpoint.pt", out / "acting.safetensors"
         if resume != self._checkpoint.exists():
             raise InvalidInput(
                 f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
             )
-        if collect and actors < 1:
-            raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
         out.mkdir(parents=True, exist_ok=True)
         (out / "preset.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(preset))), sort_keys=False))
         profile = get_profile(preset.profile)
@@ -87,16 +89,20 @@ class Training:
         self._rng = np.random.default_rng([seed, 2])
         self._minutes_before = 0.0
         if resume:
-            self._load()
+            self._load(collect)
         elif episodes is not None:
             for episode in iter_episodes(episodes):
                 self.store.append(episode, on_policy=episode.policy != "scripted")
-        if not collect and self.store.transitions() == 0:
+        if self._collect and actors < 1:
+            raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
+        if not self._collect and self.store.transitions() == 0:
             raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
         self._ordered = self.store.episodes_added
         self._evaluations: dict[tuple[int, str], list[bool]] = defaultdict(list)
         self._success: dict[str, float] = {}
         self._started = time.monotonic()
+        if not resume:
+            self.save()  # from here on the run can be resumed
 
     def run(self, minutes: float = float("inf")) -> Outcome:
         """Learn until the preset's steps are done, `minutes` are over or Ctrl-C; the checkpoint is then up to date."""
@@ -105,7 +111,7 @@ class Training:
         save_weights(self._acting, learner.targets.first)
         with (
             first_interrupt() as interrupted,
-            Metrics(self.out) as self._metrics,
+            Metrics(self.out, learner.step_count) as self._metrics,
             ActorPool(preset, self._actors) as pool,
             _progress_bar(preset.steps) as bar,
         ):
@@ -140,22 +146,28 @@ class Training:
             while self._evaluations and not interrupted:
                 bar.update(task, completed=learner.step_count, description="evaluating")
                 self._exchange(pool, WAIT, collect=False)
+        for cut_short in self.out.glob("evaluated-*"):
+            cut_short.unlink()
         return Outcome(learner.step_count, bool(interrupted), self._success)
 
     def save(self) -> None:
         """Write the checkpoint; the replay store goes to the disk before it."""
         self.store.flush()
         state = {
+            "format": FORMAT,
             "learner": self.learner.state_dict(),
             "rng": json.dumps(self._rng.bit_generator.state),
             "episodes": self.store.episodes_added,
             "seed": self.seed,
+            "collect": self._collect,
             "minutes": self._minutes(),
         }
         save_checkpoint(self._checkpoint, state)
 
-    def _load(self) -> None:
+    def _load(self, collect: bool | None) -> None:
         state = load_checkpoint(self._checkpoint)
+        if state.get("format") != FORMAT:
+            raise IncompatibleModel(f"{self._checkpoint} has format {state.get('format')}, expected {FORMAT}")
         if self.store.episodes_added < state["episodes"]:
             raise IncompatibleModel(
                 f"{self._checkpoint} was made with {state['episodes']} episodes, the replay store beside it has seen "
@@ -164,6 +176,7 @@ class Training:
         self.learner.load_state_dict(state["learner"])
         self._rng.bit_generator.state = json.loads(state["rng"])
         self.seed, self._minutes_before = state["seed"], state["minutes"]
+        self._collect = state["collect"] if collect is None else collect
 
     def _may_step(self) -> bool:
         return not self._collect or self.store.episodes_added >= self._due()
@@ -241,13 +254,15 @@ class Training:
     def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
         targets = self.learner.targets
         share = self._on_policy_share()
+        if share is None:
+            share = self.store.transitions(ON_POLICY) / self.store.transitions()
         values: dict[str, float | torch.Tensor] = {f"learner/{name}": value for name, value in metrics.items()}
         values |= rates
         values |= {
             "learner/target_gap": weight_gap(targets.first, targets.second),
             "learner/learning_rate": self.learner.learning_rate(),
             "data/episodes": self.store.episodes_added,
-            "data/on_policy_share": share if share is not None else 0.0,
+            "data/on_policy_share": share,
         }
         for name, source in (("scripted", OFF_POLICY), ("online", ON_POLICY)):
             if self.store.transitions(source):

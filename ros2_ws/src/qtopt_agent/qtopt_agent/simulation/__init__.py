@@ -5,13 +5,11 @@ from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.simulation.measurement import ACTION_NAMES, MIRRORS, PRIVILEGED_NAMES, PRIVILEGED_SIZE
+from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.simulation.objects import FAMILIES, sample_object
 from qtopt_agent.simulation.robot import ObjectSource, SimulatedRobot
 
 __all__ = [
-    "ACTION_NAMES",
-    "MIRRORS",
     "PRIVILEGED_NAMES",
     "PRIVILEGED_SIZE",
     "SimulatedRobot",

@@ -44,12 +44,3 @@ def measure(points: Array, tips: Array, yaw: float) -> NDArray[np.float32]:
         ],
         dtype=np.float32,
     )
-
-
-# The wrist camera sits on the gripper's axis and the jaw has no front, so the task has two mirror images. Of each: the
-# image axis it flips (0 up-down, 1 left-right) and which numbers of state, privileged values and action change sign.
-MIRRORS: tuple[tuple[int, frozenset[str]], ...] = (
-    (1, frozenset({"object_x_m", "object_sin2", "x", "sin_yaw"})),
-    (0, frozenset({"object_y_m", "object_sin2", "y", "sin_yaw"})),
-)
-ACTION_NAMES = ("x", "y", "z", "sin_yaw", "cos_yaw", "close", "open", "terminate")
