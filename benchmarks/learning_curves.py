@@ -60,13 +60,12 @@ def table(runs: list[dict[str, Any]]) -> str:
             if result
             else "not evaluated | "
         )
-        lines.append(
-            f"| {run['run']} | {last['step']} | {last['episodes']} | {last['minutes']:.1f} | {outcome} |"
-        )
+        lines.append(f"| {run['run']} | {last['step']} | {last['episodes']} | {last['minutes']:.1f} | {outcome} |")
     return "\n".join(lines)
 
 
 def main() -> None:
+    """Draw, write and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of training runs")
     parser.add_argument("--png", type=Path, required=True, help="picture to write")

@@ -11,6 +11,8 @@ from qtopt_agent.core.errors import InvalidInput
 
 
 class GripperCommand(IntEnum):
+    """What the jaw does in one motion."""
+
     KEEP = 0
     CLOSE = 1
     OPEN = 2

@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Episode:
-    """A whole attempt. `final` is the observation after the last step; `truncated` means no terminal state was reached."""
+    """A whole attempt. `final` is the observation after the last step; `truncated`: no terminal state was reached."""
 
     episode_id: str
     steps: tuple[Step, ...]
@@ -39,4 +39,5 @@ class Episode:
 
     @property
     def total_reward(self) -> float:
+        """Sum of the rewards, not discounted."""
         return float(sum(step.reward for step in self.steps))

@@ -17,6 +17,7 @@ class ObservationSpec:
 
     @property
     def state_size(self) -> int:
+        """Length of the state vector."""
         return len(self.state_names)
 
 
