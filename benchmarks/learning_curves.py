@@ -65,6 +65,7 @@ def table(runs: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    """Read the command line, write the picture and the data, print the table."""
     """Draw, write and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, help="folders of training runs")

@@ -4,8 +4,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from qtopt_agent.core.profile import COMPACT, PROFILES, Profile
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS
+from qtopt_agent.core.profile import COMPACT, PROFILES, Profile
 from qtopt_agent.simulation import PRIVILEGED_NAMES, SimulatedRobot
 from qtopt_agent.simulation.objects import ObjectSpec, Part, surface_points
 from qtopt_agent.simulation.rays import AMBIENT, RayCamera
