@@ -4,6 +4,8 @@ Ranges hold for Python 3.11 to 3.14; requirements/*.txt at the top of the reposi
 On Linux, PyPI's torch brings CUDA with it: `--index-url https://download.pytorch.org/whl/cpu` has the one without.
 """
 
+from glob import glob
+
 from setuptools import find_packages, setup
 
 sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.1"]
@@ -11,6 +13,7 @@ train = ["tensorboard>=2.18"]
 standalone = ["cyclonedds==11.0.1"]  # runs the nodes where ROS 2 is not installed
 camera = ["opencv-python-headless>=4.6,<5"]  # version 5 breaks cv_bridge
 view = ["pillow>=10"]
+bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
 dev = [
     "hypothesis>=6.100",
     "import-linter>=2.1",
@@ -39,6 +42,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/qtopt_agent"]),
         ("share/qtopt_agent", ["package.xml"]),
+        ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
     ],
     install_requires=[
         "lz4>=4.3",
@@ -51,7 +55,15 @@ setup(
         "torch>=2.5",
         "typer>=0.15",
     ],
-    extras_require={"sim": sim, "train": train, "standalone": standalone, "camera": camera, "view": view, "dev": dev},
+    extras_require={
+        "sim": sim,
+        "train": train,
+        "standalone": standalone,
+        "camera": camera,
+        "view": view,
+        "bench": bench,
+        "dev": dev,
+    },
     tests_require=["pytest"],
     entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main"]},
 )
