@@ -16,12 +16,16 @@ def test_scalars_reach_tensorboard_under_their_names(tmp_path):
     assert events.Scalars("speed/steps_per_s")[0].value == 60.0
 
 
-def test_evaluations_are_one_json_line_each_and_go_on_after_a_restart(tmp_path):
-    for step in (100, 200):
-        with Metrics(tmp_path) as metrics:
-            metrics.evaluation(step, {"objects": "train", "success": 0.9})
+def test_a_resumed_run_replaces_what_came_after_its_checkpoint(tmp_path):
+    with Metrics(tmp_path) as metrics:
+        for step in (100, 200, 300):
+            metrics.evaluation(step, {"objects": "train", "success": 0.5})
+    with Metrics(tmp_path, start=200) as metrics:
+        metrics.evaluation(300, {"objects": "train", "success": 0.9})
     lines = [json.loads(line) for line in (tmp_path / "evaluations.jsonl").read_text().splitlines()]
-    assert lines == [{"step": step, "objects": "train", "success": 0.9} for step in (100, 200)]
+    assert [(line["step"], line["success"]) for line in lines] == [(100, 0.5), (200, 0.5), (300, 0.9)]
+    events = EventAccumulator(str(tmp_path)).Reload().Scalars("evaluate/train")
+    assert [(e.step, round(e.value, 3)) for e in events] == [(100, 0.5), (200, 0.5), (300, 0.9)]
 
 
 def test_the_weight_gap_is_the_root_mean_square_difference():

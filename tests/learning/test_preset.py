@@ -38,6 +38,8 @@ def test_an_unknown_setting_is_named_with_those_there_are():
         ("epsilon=0.1", "setting epsilon is 0.1, expected float, float"),
         ("epsilon=[0.1, 0.2, 0.3]", "setting epsilon is"),
         ("learning_rate=.nan", "setting learning_rate is nan, expected float"),
+        ("epsilon=[0.5, 1.5]", r"epsilon is \(0.5, 1.5\), expected shares from 0 to 1"),
+        ("evaluate_every=0", "evaluate_every is 0, expected at least 1"),
         ("steps=0", "steps is 0, expected at least 1"),
         ("ema_decay=1", "ema_decay is 1.0, expected"),
         ("optimizer=adam", "optimizer is 'adam', expected adamw or sgd"),

@@ -123,6 +123,21 @@ def test_gradient_steps_are_not_tied_to_the_number_of_episodes(tmp_path, recorde
     assert training.store.episodes_added == 5
 
 
+def test_an_offline_run_stays_offline_when_resumed_unless_told_otherwise(tmp_path, recorded):
+    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    resumed = Training(small(steps=4), tmp_path, actors=0, resume=True)
+    assert resumed.run().steps == 4
+    assert resumed.store.episodes_added == 5
+    with pytest.raises(InvalidInput, match="at least 1 to collect"):
+        Training(small(steps=6), tmp_path, actors=0, collect=True, resume=True)
+
+
+def test_a_run_killed_before_its_first_checkpoint_keeps_its_episodes(tmp_path, recorded):
+    Training(small(), tmp_path, seed=4, actors=1, episodes=recorded)  # and never run
+    resumed = Training(small(), tmp_path, actors=1, resume=True)
+    assert (resumed.learner.step_count, resumed.store.episodes_added, resumed.seed) == (0, 5, 4)
+
+
 def test_episodes_must_come_from_somewhere(tmp_path):
     with pytest.raises(InvalidInput, match="at least 1 to collect"):
         Training(small(), tmp_path / "a", actors=0)

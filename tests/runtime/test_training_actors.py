@@ -1,4 +1,3 @@
-import dataclasses
 import os
 import signal
 import subprocess
@@ -27,6 +26,10 @@ def gather(pool: ActorPool, count: int) -> list[Result]:
     return results
 
 
+def actions_of(result: Result) -> bytes:
+    return b"".join(step.executed.tobytes() for step in result.episode.steps)
+
+
 def wait_until(condition, what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -51,13 +54,16 @@ def test_an_order_gives_the_same_episode_whoever_runs_it_and_no_process_stays(tm
         for order in orders:
             pool.submit(order)
         results = gather(pool, len(orders))
+        save_weights(weights, make_q_function(LOWDIM, seed=1))
+        pool.submit(orders[-1])
+        with_new_weights = gather(pool, 1)[0]
     assert not any(alive(pid) for pid in pids)
     by_order: dict[Order, list[bytes]] = {}
     for result in results:
-        actions = b"".join(step.executed.tobytes() for step in result.episode.steps)
-        by_order.setdefault(result.order, []).append(actions)
+        by_order.setdefault(result.order, []).append(actions_of(result))
     assert sorted(len(same) for same in by_order.values()) == [1, 2, 2, 2]
     assert all(len(set(same)) == 1 for same in by_order.values())
+    assert actions_of(with_new_weights) not in by_order[with_new_weights.order]
     policies = {(r.order.weights is None, r.order.evaluation is None): r.episode.policy for r in results}
     assert policies == {(True, True): "scripted", (False, True): "exploring-greedy", (False, False): "greedy"}
 
@@ -80,18 +86,6 @@ def test_an_error_in_an_actor_reaches_the_learner_with_its_text(tmp_path):
         pool.submit(Order("nothing-of-the-kind", 0))
         with pytest.raises(ActorFailed, match="nothing-of-the-kind"):
             gather(pool, 1)
-
-
-def test_a_weights_file_is_read_again_when_it_has_been_replaced(tmp_path):
-    weights = tmp_path / "acting.safetensors"
-    order = Order("train", 5, str(weights), evaluation=1)
-    actions = []
-    with ActorPool(dataclasses.replace(PRESET, evaluation_samples=8, evaluation_iterations=1), 1) as pool:
-        for seed in (0, 1):
-            save_weights(weights, make_q_function(LOWDIM, seed=seed))
-            pool.submit(order)
-            actions.append(gather(pool, 1)[0].episode.steps[0].executed.tolist())
-    assert actions[0] != actions[1]
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: replay, checkpoint, metrics.")],
     preset: Annotated[str, typer.Option(help="paper, compact, lowdim, or a .yaml file.")] = "compact",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: key=value.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Gradient steps, instead of the preset's.")] = None,
-    minutes: Annotated[float, typer.Option(help="Stop after so many minutes; resume later.")] = float("inf"),
-    actors: Annotated[int | None, typer.Option(help="Actor processes; by default one a spare core.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps, instead of the preset's.")] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="Stop after so many minutes; resume later.")] = float("inf"),
+    actors: Annotated[int | None, typer.Option(min=0, help="Actor processes; by default one a spare core.")] = None,
     episodes: Annotated[
         Path | None, typer.Option(help="Learn from this folder of recorded episodes and collect none.")
     ] = None,
     online: Annotated[bool, typer.Option(help="With --episodes: collect new ones too.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of weights, objects and exploration.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, objects and exploration.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the run's folder.")] = False,
 ) -> None:
     """Train with one learner process and one actor process a spare core.
@@ -45,7 +45,7 @@ def train(
         seed=seed,
         actors=max(1, usable_cores() - 1) if actors is None else actors,
         episodes=episodes,
-        collect=episodes is None or online,
+        collect=True if online else False if episodes is not None else None,
         resume=resume,
     )
     with (out / COMMANDS).open("a", encoding="utf-8") as file:

@@ -19,12 +19,18 @@ def weight_gap(first: nn.Module, second: nn.Module) -> float:
 
 
 class Metrics:
-    """Writes under `folder`: TensorBoard events, and evaluations.jsonl. Use as a context manager."""
+    """Writes under `folder`: TensorBoard events, and evaluations.jsonl. Use as a context manager.
 
-    def __init__(self, folder: Path) -> None:
+    A run that goes on from gradient step `start` loses what it had written beyond it.
+    """
+
+    def __init__(self, folder: Path, start: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=start + 1)
         self._evaluations = folder / "evaluations.jsonl"
+        if self._evaluations.exists():
+            lines = self._evaluations.read_text(encoding="utf-8").splitlines(keepends=True)
+            self._evaluations.write_text("".join(line for line in lines if json.loads(line)["step"] <= start))
 
     def scalars(self, step: int, values: dict[str, float | Tensor]) -> None:
         """Record each value under its name ("learner/q", "collect/success") at gradient step `step`."""

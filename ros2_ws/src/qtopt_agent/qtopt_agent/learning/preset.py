@@ -11,6 +11,22 @@ import yaml
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
 
+_COUNTS = (
+    "steps",
+    "batch_size",
+    "learning_rate_decay_steps",
+    "target_lag",
+    "cem_samples",
+    "cem_elites",
+    "cem_iterations",
+    "capacity",
+    "publish_every",
+    "checkpoint_every",
+    "evaluate_every",
+    "evaluation_samples",
+    "evaluation_iterations",
+)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -61,18 +77,12 @@ class Preset:
         get_profile(self.profile)
         if self.optimizer not in ("adamw", "sgd"):
             raise InvalidInput(f"optimizer is {self.optimizer!r}, expected adamw or sgd")
-        for name in (
-            "steps",
-            "batch_size",
-            "target_lag",
-            "cem_samples",
-            "cem_elites",
-            "cem_iterations",
-            "capacity",
-            "publish_every",
-        ):
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected at least 1")
+        for name in ("epsilon", "on_policy_share"):
+            if not all(0 <= share <= 1 for share in getattr(self, name)):
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected shares from 0 to 1")
         if not 0 <= self.ema_decay < 1:
             raise InvalidInput(f"ema_decay is {self.ema_decay}, expected 0 <= ema_decay < 1")
 
