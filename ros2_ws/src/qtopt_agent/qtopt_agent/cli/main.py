@@ -9,6 +9,7 @@ from qtopt_agent.cli.bench_decide import decide
 from qtopt_agent.cli.bench_simulate import simulate
 from qtopt_agent.cli.collect import collect
 from qtopt_agent.cli.demo import demo
+from qtopt_agent.cli.doctor import doctor
 from qtopt_agent.cli.episodes import app as episodes
 from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="QT-Opt grasping: collect episodes, train a Q-function, evaluate it and run it.",
 )
-for command in (demo, collect, train, evaluate, export):
+for command in (demo, collect, train, evaluate, export, doctor):
     app.command()(command)
 
 models = typer.Typer(no_args_is_help=True, help="Look at models.")
