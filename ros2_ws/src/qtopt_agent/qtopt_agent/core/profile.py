@@ -26,6 +26,11 @@ class Profile:
     discount: float
     success_reward: float = 1.0
 
+    @property
+    def has_mirror_images(self) -> bool:
+        """Whether a flipped view is a view of the same task: not so for a camera beside the bin."""
+        return self.camera in ("wrist", "none")
+
     def reward(self, last: bool, success: bool) -> float:
         """The reward of one step; `success` counts on the episode's last step only."""
         return self.success_reward * success if last else -self.step_cost

@@ -21,7 +21,7 @@ class MirroredQFunction(QFunction):
 
     def __init__(self, network: QFunction, profile: Profile) -> None:
         """Raises InvalidInput for a profile whose camera sees no mirror images of the task."""
-        if profile.camera not in ("wrist", "none"):
+        if not profile.has_mirror_images:
             raise InvalidInput(f"camera {profile.camera!r}: only a wrist camera's view can be mirrored")
         super().__init__(profile)
         self.network = network

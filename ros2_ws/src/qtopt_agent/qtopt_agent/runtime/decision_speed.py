@@ -11,7 +11,7 @@ from torch import Tensor
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies.scripted_module import TorchScriptPolicy, script_policy
-from qtopt_agent.q_functions import QFunction, make_q_function
+from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
 from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
 
 WARM_UP = 3
@@ -71,6 +71,8 @@ class WholeNetwork(QFunction):
 def methods(profile: Profile, seed: int) -> dict[str, Decide]:
     """Ways to decide with the same weights and search; batch norms are folded in all of them."""
     q, cem = fuse_batch_norm(_typical_network(profile, seed)), CEM(profile.action_space)
+    if profile.has_mirror_images:  # as models of such profiles are released
+        q = MirroredQFunction(q, profile)
 
     def compiled(dtype: torch.dtype) -> Decide:
         policy = TorchScriptPolicy(script_policy(q, cem, profile), profile, dtype)
