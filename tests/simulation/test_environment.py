@@ -33,7 +33,7 @@ def test_an_episode_earns_what_it_earns_in_the_episode_runner() -> None:
     robot = make_robot(LOWDIM)
     episodes = [
         EpisodeRunner(robot, LOWDIM, robot.succeeded).run(ScriptedPolicy(LOWDIM), np.random.default_rng(s), s, str(s))
-        for s in range(6)
+        for s in range(12)
     ]
     assert {episode.success for episode in episodes} == {True, False}
     environment = gymnasium.make(ENVIRONMENT_ID, profile="lowdim")

