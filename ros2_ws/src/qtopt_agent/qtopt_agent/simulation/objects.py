@@ -95,7 +95,7 @@ def _zigzag(rng: np.random.Generator, width: float) -> list[Part]:
             Part("box", (half + 0.5 * thickness, thickness, height), (middle[0], middle[1], 0.0), (0, 0, angle))
         )
         end = end + 2 * half * along
-        angle += np.radians(rng.uniform(30, 75)) * rng.choice([-1, 1])
+        angle += np.radians(rng.uniform(30, 60)) * rng.choice([-1, 1])
     centre = np.mean([part.position for part in parts], 0)
     return [replace(part, position=tuple(np.array(part.position) - centre)) for part in parts]
 

@@ -15,6 +15,7 @@ MAX_APERTURE = 0.085  # m, as common two-finger jaws
 CAMERA_HEIGHT = 0.105  # m above the finger tips
 WRIST_FOVY = 75.0  # degrees
 SUBSTEPS = 50
+FINGER_ARMATURE = 0.2  # kg, of the drive behind each finger; with less, fingers chatter on some objects at this step
 TIMESTEP = 0.004  # s; 50 substeps make one 0.2 s control step
 
 SKY = (0.85, 0.88, 0.92)  # RGB of what lies beyond the table
@@ -108,7 +109,7 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     <default class="pad">
       <geom condim="4" friction="1.2 0.02 0.0002" mass="0.02" group="2" rgba="0.1 0.1 0.1 1"/>
     </default>
-    <default class="finger"><joint type="slide" range="0 {half}" damping="2" armature="0.05"/></default>
+    <default class="finger"><joint type="slide" range="0 {half}" damping="2" armature="{FINGER_ARMATURE}"/></default>
   </default>
   <asset>
     <texture type="skybox" builtin="flat" rgb1="{_numbers(SKY)}" width="2" height="12"/>
