@@ -1,0 +1,24 @@
+"""Parameters with a description, a range and a read-only flag, declared from plain descriptions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+from qtopt_agent.runtime.arm_profile import Parameter
+
+
+def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Declare `parameters`, all read-only, and return their values by name."""
+    return {each.name: node.declare_parameter(each.name, each.default, _descriptor(each)).value for each in parameters}
+
+
+def _descriptor(parameter: Parameter) -> Any:
+    descriptor = ParameterDescriptor(description=parameter.description, read_only=True)
+    if parameter.low is not None and parameter.high is not None:
+        if isinstance(parameter.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=parameter.low, to_value=parameter.high)]
+        else:
+            low, high = int(parameter.low), int(parameter.high)
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    return descriptor

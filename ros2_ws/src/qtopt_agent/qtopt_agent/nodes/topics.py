@@ -1,0 +1,24 @@
+"""Names of the graph's topics, services and actions. Any of them can be remapped when a node is started."""
+
+IMAGE = "/camera/image_raw"  # sensor_msgs/Image
+JOINT_STATES = "/gripper/joint_states"  # sensor_msgs/JointState
+GRIPPER_STATE = "/gripper/state"  # qtopt_msgs/GripperState, from the arm driver
+POSE = "/arm/pose"  # geometry_msgs/PoseStamped: where the tool is measured to be
+TARGET_POSE = "/arm/target_pose"  # geometry_msgs/PoseStamped: set point
+TARGET_TWIST = "/arm/target_twist"  # geometry_msgs/TwistStamped: set point
+GRIPPER_COMMAND = "/gripper/command"  # control_msgs/GripperCommand, where a profile's gripper.interface is topic
+COMMAND = "/qtopt/command"  # qtopt_msgs/GraspCommand
+SAFETY = "/qtopt/safety"  # qtopt_msgs/SafetyStatus
+STEP = "/qtopt/step"  # qtopt_msgs/GraspStep
+EVENT = "/qtopt/event"  # qtopt_msgs/EpisodeEvent
+MODEL = "/qtopt/model"  # qtopt_msgs/ModelInfo, kept for late subscribers
+TRAINER = "/qtopt/trainer"  # qtopt_msgs/TrainerStatus
+DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
+
+GRASP = "/qtopt/grasp"  # action qtopt_msgs/Grasp
+LOAD_MODEL = "/agent/load_model"  # qtopt_msgs/LoadModel
+ARM = "/arm_driver/arm"  # std_srvs/SetBool: true arms, false disarms
+RESUME = "/arm_driver/resume"  # std_srvs/Trigger: go on after a fault
+LABEL = "/episode_logger/label"  # qtopt_msgs/LabelEpisode
+RESET = "/simulator/reset"  # std_srvs/Trigger: new objects, hand back to a start pose
+SUCCEEDED = "/simulator/succeeded"  # std_srvs/Trigger: whether an object is held, known in simulation only
