@@ -83,6 +83,19 @@ def test_initial_samples_are_independent_in_every_dimension():
     assert unit[:, 4:].mean(0) == pytest.approx(0.25, abs=0.03)
 
 
+def test_the_next_distribution_has_the_moments_of_the_elites():
+    cem = CEM(SPACE, samples=5, elites=3, iterations=2)
+    actions = cem.ask(cem.start(1), 0, torch.Generator().manual_seed(4))
+    search_ = cem.tell(cem.start(1), 0, actions, torch.tensor([[0.0, 3.0, 1.0, 2.0, -1.0]]))
+    elites = actions[0, 1:4].numpy()
+    unit = np.column_stack([elites[:, :3] / 0.06, np.arctan2(elites[:, 3], elites[:, 4]) / (math.pi / 3)])
+    np.testing.assert_allclose(search_.mean[0], unit.mean(0), atol=1e-5)
+    np.testing.assert_allclose(search_.std[0], unit.std(0), atol=1e-5)
+    flags = elites[:, 5:].mean(0)
+    frequencies = np.array([1 - flags.sum(), *flags])
+    np.testing.assert_allclose(search_.probability[0], 0.05 + 0.8 * frequencies, atol=1e-6)
+
+
 def test_one_evaluation_an_iteration_for_any_number_of_states():
     for batch in (1, 50):
         q = Bowl()
@@ -109,7 +122,9 @@ def test_states_of_a_batch_are_searched_independently():
 def test_every_state_gets_samples_of_its_own():
     q = Bowl()
     search(CEM(SPACE, iterations=1), q, batch=2)
-    assert not torch.equal(q.asked[0][0], q.asked[0][1])
+    first, second = q.asked[0]
+    for part in (slice(0, 3), slice(3, 5), slice(5, 8)):
+        assert not torch.equal(first[:, part], second[:, part])
 
 
 @pytest.mark.parametrize("maximizer", [CEM(SPACE), RandomShooting(SPACE)], ids=["cem", "random"])
@@ -126,9 +141,11 @@ def test_the_seed_decides_the_action(maximizer):
 
 def test_best_seen_is_the_best_of_all_iterations():
     q = Bowl()
-    best = search(CEM(SPACE, iterations=3), q, batch=8)
+    best = search(CEM(SPACE, samples=8, elites=6, iterations=3), q, batch=20)
     logits = Bowl().evaluate(None, None, torch.cat(q.asked, 1))
+    assert (logits.argmax(1) < 16).any() and (logits.argmax(1) >= 16).any(), "not always in the last iteration"
     torch.testing.assert_close(best.logit, logits.max(1).values)
+    torch.testing.assert_close(best.action, torch.cat(q.asked, 1)[torch.arange(20), logits.argmax(1)])
     torch.testing.assert_close(best.stats[..., 0].max(0).values, torch.sigmoid(best.logit))
     torch.testing.assert_close(best.q, torch.sigmoid(best.logit))
 
@@ -156,8 +173,8 @@ def test_mean_is_scored_as_a_sample_of_the_last_iteration():
 
 def test_kept_elites_never_get_worse():
     q = Bowl()
-    kept = search(CEM(SPACE, iterations=6, keep_elites=True), q, batch=16)
-    assert sum(a.shape[1] for a in q.asked) == 6 * 64, "keeping elites costs no evaluation"
+    kept = search(CEM(SPACE, samples=8, elites=6, iterations=6, keep_elites=True), q, batch=16)
+    assert sum(a.shape[1] for a in q.asked) == 6 * 8, "keeping elites costs no evaluation"
     assert (kept.stats[1:, :, 1] >= kept.stats[:-1, :, 1]).all()
     dropped = search(CEM(SPACE, samples=8, elites=6, iterations=6), Bowl(), batch=16)
     assert not (dropped.stats[1:, :, 1] >= dropped.stats[:-1, :, 1]).all()

@@ -47,6 +47,12 @@ def test_greedy_repeats_itself_for_the_same_generator():
     assert np.array_equal(a, b) and not np.array_equal(a, other)
 
 
+def test_greedy_judges_with_the_network_in_evaluation_mode():
+    q = make_q_function(COMPACT).train()
+    GreedyPolicy(q, CEM(COMPACT.action_space), COMPACT)
+    assert not q.training
+
+
 def test_greedy_uses_the_weights_of_the_moment():
     q = make_q_function(COMPACT)
     policy = GreedyPolicy(q, CEM(COMPACT.action_space), COMPACT)
