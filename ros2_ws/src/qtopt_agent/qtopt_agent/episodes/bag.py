@@ -15,7 +15,7 @@ from mcap.writer import CompressionType, Writer
 from rosbags.serde import SerdeError
 
 from qtopt_agent.core.errors import CorruptEpisode
-from qtopt_agent.episodes.messages import TOPICS, from_cdr, same_type, schema, to_cdr, type_hash
+from qtopt_agent.episodes.messages import TOPICS, from_cdr, same_type, schema, type_hash
 from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, metadata_text
 
 # What mcap, lz4 and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.
@@ -37,9 +37,9 @@ class BagWriter:
         self._writer.start(profile="ros2", library="qtopt")
         self._channels = {topic: self._register(topic) for topic in TOPICS}
 
-    def add(self, topic: str, message: object, log_time: int) -> None:
-        """Append `message`, logged at `log_time` ns."""
-        self._writer.add_message(self._channels[topic], log_time, to_cdr(topic, message), log_time)
+    def add(self, topic: str, data: bytes, log_time: int) -> None:
+        """Append the message of CDR `data`, logged at `log_time` ns."""
+        self._writer.add_message(self._channels[topic], log_time, data, log_time)
         self._summary.add(topic, log_time)
 
     def flush(self) -> None:

@@ -1,11 +1,13 @@
 """Steps and events as ROS 2 messages: definitions, CDR bytes, and conversion to and from core values."""
 
+import struct
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -18,8 +20,18 @@ STEP = "/qtopt/step"
 EVENT = "/qtopt/event"
 TOPICS = {IMAGE: "sensor_msgs/msg/Image", STEP: "qtopt_msgs/msg/GraspStep", EVENT: "qtopt_msgs/msg/EpisodeEvent"}
 
+RGB = (0, 1, 2)
+CHANNELS = {  # bytes of a pixel, and which of them are red, green and blue
+    "rgb8": (3, RGB),
+    "bgr8": (3, (2, 1, 0)),
+    "mono8": (1, (0, 0, 0)),
+    "rgba8": (4, RGB),
+    "bgra8": (4, (2, 1, 0)),
+}
+
 START, END = 0, 1
 NANOSECONDS = 10**9
+SAME = 1000  # ns: stamps this near are one; today's, as a float of seconds, are whole multiples of 238 ns
 
 
 class Stamped(Protocol):
@@ -74,6 +86,17 @@ def from_cdr(topic: str, data: bytes) -> Any:
     return typestore().deserialize_cdr(data, TOPICS[topic])
 
 
+def received(topic: str, data: bytes) -> Any:
+    """The message in `data` from outside. Raises InvalidInput on other bytes, or an image that `rgb` cannot read."""
+    try:
+        message = from_cdr(topic, data)
+        if topic == IMAGE:
+            pixels(message)
+    except (SerdeError, struct.error, ValueError) as error:
+        raise InvalidInput(f"{topic}: no usable {TOPICS[topic]}: {error}") from error
+    return message
+
+
 def nanoseconds(stamp: float, name: str) -> int:
     """`stamp` in s, from 0 to 2**31, as whole ns. Raises InvalidInput, calling it `name`, on anything else."""
     if not 0 <= stamp < 2**31:
@@ -99,11 +122,7 @@ def image_message(observation: Observation) -> Any:
 
 def step_message(step: Step, index: int, model_version: str) -> Any:
     """qtopt_msgs/GraspStep. Raises InvalidInput, naming the field, on a wrong type or a value that is not finite."""
-    if not np.isfinite(step.reward):
-        raise InvalidInput(f"reward is {step.reward}, expected a finite number")
-    if np.isinf(step.q):
-        raise InvalidInput(f"q is {step.q}, expected a finite number, or NaN where there is none")
-    return _new(
+    message = _new(
         TOPICS[STEP],
         _header(step.observation.stamp, "gripper"),
         index,
@@ -118,17 +137,38 @@ def step_message(step: Step, index: int, model_version: str) -> Any:
         _time(step.inference_stamp, "inference stamp"),
         _time(step.command_stamp, "command stamp"),
     )
+    check_step(message)
+    return message
+
+
+def check_step(message: Any) -> None:
+    """Raises InvalidInput, naming the field, on a GraspStep with a number that is not finite."""
+    for name in ("state", "privileged", "commanded", "executed"):
+        _vector(getattr(message, name), name)
+    if not np.isfinite(message.reward):
+        raise InvalidInput(f"reward is {message.reward}, expected a finite number")
+    if np.isinf(message.q):
+        raise InvalidInput(f"q is {message.q}, expected a finite number, or NaN where there is none")
+
+
+def check_end(message: Any) -> None:
+    """Raises InvalidInput, naming the field, on an END event with a number that is not finite."""
+    _vector(message.final_state, "final state")
+    _vector(message.final_privileged, "final privileged state")
 
 
 def start_message(
-    episode_id: str, profile: str, policy: str, model_version: str, seed: int, objects: tuple[str, ...], stamp: float
+    episode_id: str, profile: str, policy: str, model_version: str, seed: int, objects: tuple[str, ...], stamp: Any
 ) -> Any:
-    """qtopt_msgs/EpisodeEvent that opens an episode. Raises InvalidInput on a seed outside int64."""
+    """qtopt_msgs/EpisodeEvent that opens an episode. Raises InvalidInput on a seed outside int64.
+
+    stamp: the builtin_interfaces/Time of the first image.
+    """
     if not -(2**63) <= seed < 2**63:
         raise InvalidInput(f"seed is {seed}, expected a 64-bit integer")
     nothing = np.zeros(0, np.float32)
     about = (episode_id, profile, policy, model_version, int(seed), list(objects))
-    return _event(_header(stamp, ""), START, *about, 0, False, False, nothing, nothing)
+    return _event(_new("std_msgs/msg/Header", stamp, ""), START, *about, 0, False, False, nothing, nothing)
 
 
 def end_message(episode_id: str, steps: int, success: bool, truncated: bool, final: Observation) -> Any:
@@ -138,16 +178,32 @@ def end_message(episode_id: str, steps: int, success: bool, truncated: bool, fin
 
 
 def to_observation(image: Any, state: NDArray[np.float32], privileged: NDArray[np.float32]) -> Observation:
-    """The observation in an image message and the numbers beside it. Raises ValueError unless the image is rgb8."""
-    if image.encoding != "rgb8" or image.step != 3 * image.width:
-        raise ValueError(f"image has encoding {image.encoding!r} and row length {image.step}, expected packed rgb8")
-    pixels = image.data.reshape(image.height, image.width, 3).copy()
+    """The observation in an image message and the numbers beside it. Raises ValueError as `rgb` does."""
     known = privileged.copy() if privileged.size else None
-    return Observation(pixels, state.copy(), stamp_of(image) / NANOSECONDS, known)
+    return Observation(rgb(image), state.copy(), stamp_of(image) / NANOSECONDS, known)
+
+
+def rgb(image: Any) -> NDArray[np.uint8]:
+    """The colours of an image message as uint8 [H, W, 3], a copy. Raises ValueError as `pixels` does."""
+    found, order = pixels(image), CHANNELS[image.encoding][1]
+    return found.copy() if found.shape[2] == 3 and order == RGB else np.ascontiguousarray(found[..., order])
+
+
+def pixels(image: Any) -> NDArray[np.uint8]:
+    """A view of an image message as uint8 [H, W, channels]. Raises ValueError on an unknown encoding or wrong sizes."""
+    if image.encoding not in CHANNELS:
+        raise ValueError(f"image has encoding {image.encoding!r}, expected one of {', '.join(CHANNELS)}")
+    channels = CHANNELS[image.encoding][0]
+    used = channels * image.width
+    if image.step < used or image.data.size != image.height * image.step:
+        raise ValueError(
+            f"image is {image.width}x{image.height} {image.encoding}: {image.data.size} bytes in rows of {image.step}"
+        )
+    return image.data.reshape(image.height, image.step)[:, :used].reshape(image.height, image.width, channels)
 
 
 def to_step(message: Any, image: Any) -> Step:
-    """The step in a GraspStep message and its image message. Raises ValueError as `to_observation` does."""
+    """The step in a GraspStep message and its image message. Raises ValueError as `rgb` does."""
     return Step(
         to_observation(image, message.state, message.privileged),
         message.commanded.copy(),

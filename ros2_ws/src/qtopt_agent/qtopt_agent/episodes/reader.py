@@ -9,13 +9,14 @@ from typing import Any
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import CorruptEpisode, InvalidInput
 from qtopt_agent.episodes.bag import BagContents, mcap_file, scan
-from qtopt_agent.episodes.messages import END, EVENT, IMAGE, START, STEP, to_observation, to_step
+from qtopt_agent.episodes.label import labelled, read_label
+from qtopt_agent.episodes.messages import END, EVENT, IMAGE, SAME, START, STEP, stamp_of, to_observation, to_step
 from qtopt_agent.episodes.metadata import FILE_NAME
 from qtopt_agent.episodes.recording import PARTIAL, About
 
 
 def read_episode(path: Path | str) -> Episode:
-    """The episode in folder `path`, checksums checked.
+    """The episode in folder `path`, checksums checked; where it has a label, with that outcome.
 
     Raises CorruptEpisode, naming the file and what is wrong with it, on anything but a whole episode.
     """
@@ -26,9 +27,11 @@ def read_episode(path: Path | str) -> Episode:
     contents = scan(file)
     if contents.problem:
         raise CorruptEpisode(f"{file}: {contents.problem}")
+    label = read_label(folder)
     try:
-        return whole_episode(contents)
-    except ValueError as error:
+        episode = whole_episode(contents)
+        return labelled(episode, label) if label else episode
+    except (ValueError, InvalidInput) as error:
         raise CorruptEpisode(f"{file}: {error}") from error
 
 
@@ -100,7 +103,7 @@ def recover(contents: BagContents) -> Recovered:
         elif topic == IMAGE and about and image is None:
             image = message
         elif topic == STEP and about and image and message.index == len(steps):
-            if message.header.stamp != image.header.stamp:
+            if abs(stamp_of(message) - stamp_of(image)) > SAME:
                 raise ValueError(f"step {message.index} and its image have different stamps")
             steps.append(to_step(message, image))
             image = None

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import BagWriter, sync_folder
-from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP
+from qtopt_agent.episodes.messages import END, EVENT, IMAGE, STEP, to_cdr
 
 PARTIAL = ".partial-"
 
@@ -38,12 +39,15 @@ class Recording:
     the recording: what the program itself gives up leaves nothing behind.
     """
 
-    def __init__(self, target: Path, about: About, *, sync: bool, partial: Path, lock: int | None = None) -> None:
+    def __init__(
+        self, target: Path, about: About, *, sync: bool, partial: Path, lock: int | None = None, start: bytes = b""
+    ) -> None:
         self._target = target
         self._partial = partial
         self._about = about
         self._sync = sync
         self._lock = lock
+        self._start = start  # the first event as it came over the wire; empty where there is none
         self._steps = 0
         self._shape: list[int] = []
         self._closed = False
@@ -56,11 +60,57 @@ class Recording:
             if self._bag is None:
                 self._release()
 
+    @property
+    def episode_id(self) -> str:
+        """The name that the episode will have."""
+        return self._about.episode_id
+
+    @property
+    def steps(self) -> int:
+        """Steps written."""
+        return self._steps
+
     def append(self, step: Step) -> None:
         """Write one step. Raises InvalidInput on bad values or a change of shape, writing nothing; or StorageError."""
-        bag = self._writer()
         image = messages.image_message(step.observation)
         message = messages.step_message(step, self._steps, self._about.model_version)
+        self._append(image, message, to_cdr(IMAGE, image), to_cdr(STEP, message))
+
+    def append_raw(self, image: bytes, step: bytes) -> None:
+        """Write one step as it came over the wire: CDR of sensor_msgs/Image and qtopt_msgs/GraspStep, checked only.
+
+        Raises as `append` does, and InvalidInput where the bytes are something else, or not the next step.
+        """
+        picture, message = messages.received(IMAGE, image), messages.received(STEP, step)
+        messages.check_step(message)
+        if message.index != self._steps:
+            raise InvalidInput(f"step {message.index} came, expected {self._steps}")
+        if abs(messages.stamp_of(message) - messages.stamp_of(picture)) > messages.SAME:
+            raise InvalidInput(f"step {message.index} and its image have different stamps")
+        self._append(picture, message, image, step)
+
+    def close(self, final: Observation, *, success: bool, truncated: bool = False) -> Path:
+        """Write the last observation and the outcome, and give the episode its name; returns its folder.
+
+        Raises InvalidInput where there is no step or `final` is not as the steps were; or StorageError.
+        """
+        image = messages.image_message(final)
+        end = messages.end_message(self._about.episode_id, self._steps, success, truncated, final)
+        return self._close(image, end, to_cdr(IMAGE, image), to_cdr(EVENT, end))
+
+    def close_raw(self, image: bytes, end: bytes) -> Path:
+        """As `close`, from CDR of sensor_msgs/Image and qtopt_msgs/EpisodeEvent."""
+        picture, message = messages.received(IMAGE, image), messages.received(EVENT, end)
+        if (message.kind, message.episode_id, message.steps) != (END, self._about.episode_id, self._steps):
+            raise InvalidInput(
+                f"event {message.kind} of episode {message.episode_id!r} with {message.steps} steps came, "
+                f"expected the end of {self._about.episode_id!r} with {self._steps}"
+            )
+        messages.check_end(message)
+        return self._close(picture, message, image, end)
+
+    def _append(self, image: Any, message: Any, *data: bytes) -> None:
+        bag = self._writer()
         sizes = [values.size for values in (message.state, message.privileged, message.commanded, message.executed)]
         shape = [image.height, image.width, *sizes]
         if self._steps and shape != self._shape:
@@ -71,23 +121,20 @@ class Recording:
         stamp = messages.stamp_of(image)
         with self._storage_errors():
             if self._steps == 0:
-                bag.add(EVENT, messages.start_message(**vars(self._about), stamp=step.observation.stamp), stamp)
-            bag.add(IMAGE, image, stamp)
-            bag.add(STEP, message, stamp)
+                bag.add(EVENT, self._start or self._start_event(image), stamp)
+            for topic, content in zip((IMAGE, STEP), data, strict=True):
+                bag.add(topic, content, stamp)
             bag.flush()
         self._steps += 1
         self._shape = shape
 
-    def close(self, final: Observation, *, success: bool, truncated: bool = False) -> Path:
-        """Write the last observation and the outcome, and give the episode its name; returns its folder.
+    def _start_event(self, image: Any) -> bytes:
+        return to_cdr(EVENT, messages.start_message(**vars(self._about), stamp=image.header.stamp))
 
-        Raises InvalidInput where there is no step or `final` is not as the steps were; or StorageError.
-        """
+    def _close(self, image: Any, end: Any, *data: bytes) -> Path:
         bag = self._writer()
         if self._steps == 0:
             raise InvalidInput(f"episode {self._about.episode_id} has no step")
-        image = messages.image_message(final)
-        end = messages.end_message(self._about.episode_id, self._steps, success, truncated, final)
         shape = [image.height, image.width, end.final_state.size, end.final_privileged.size]
         if shape != self._shape[:4]:
             raise InvalidInput(
@@ -96,8 +143,8 @@ class Recording:
             )
         stamp = messages.stamp_of(image)
         with self._storage_errors():
-            bag.add(IMAGE, image, stamp)
-            bag.add(EVENT, end, stamp)
+            for topic, content in zip((IMAGE, EVENT), data, strict=True):
+                bag.add(topic, content, stamp)
             bag.finish(self._sync)
             os.rename(self._partial, self._target)
             if self._sync:
@@ -105,6 +152,13 @@ class Recording:
         self._closed = True
         self._end()
         return self._target
+
+    def abandon(self) -> Path:
+        """Leave what was written as a killed process would, for `episodes.repair`; returns where."""
+        if self._bag is not None:
+            self._bag.abandon()
+        self._end()
+        return self._partial
 
     def discard(self) -> None:
         """Remove what was written. Does nothing after `close`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import CorruptEpisode, StorageError
 from qtopt_agent.episodes.bag import BagContents, mcap_file, scan
+from qtopt_agent.episodes.label import FILE_NAME as LABEL
 from qtopt_agent.episodes.messages import STEP
 from qtopt_agent.episodes.reader import find_episodes, find_partial, shortened_episode, whole_episode
 from qtopt_agent.episodes.recording import PARTIAL, About, Recording, lock_folder
@@ -102,6 +103,8 @@ def _repair_locked(folder: Path, problems: list[str]) -> Repair | None:
         shutil.rmtree(scratch)
     fields = {field: getattr(episode, field) for field in About.__dataclass_fields__}
     Recording(target, About(**fields), sync=True, partial=scratch).record(episode)
+    if (partial / LABEL).exists():
+        shutil.copy2(partial / LABEL, target / LABEL)
     shutil.rmtree(partial)
     return Repair(target, Outcome.REPAIRED, detail)
 

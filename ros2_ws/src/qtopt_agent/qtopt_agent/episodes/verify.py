@@ -9,6 +9,7 @@ import numpy as np
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import CorruptEpisode
 from qtopt_agent.episodes.bag import mcap_file, scan
+from qtopt_agent.episodes.label import read_label
 from qtopt_agent.episodes.metadata import FILE_NAME, metadata_problems
 from qtopt_agent.episodes.reader import whole_episode
 
@@ -23,6 +24,7 @@ def verify(path: Path | str) -> list[str]:
     try:
         file = mcap_file(folder)
         contents = scan(file)
+        read_label(folder)
         problems = [f"{file.name}: {contents.problem}"] if contents.problem else []
         problems += metadata_problems((folder / FILE_NAME).read_text(), file.name, contents.summary)
     except (CorruptEpisode, UnicodeDecodeError) as error:

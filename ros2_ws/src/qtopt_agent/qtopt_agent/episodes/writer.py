@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput, StorageError
+from qtopt_agent.episodes.messages import EVENT, START, received
 from qtopt_agent.episodes.recording import PARTIAL, About, Recording, lock_folder
 
 EPISODES_PER_FOLDER = 1000
@@ -44,9 +45,20 @@ class EpisodeWriter:
         objects: tuple[str, ...] = (),
     ) -> Recording:
         """Begin an episode. Raises InvalidInput on a name unfit for a folder or taken; or StorageError."""
+        return self._open(About(episode_id, profile, policy, model_version, seed, tuple(objects)))
+
+    def open_raw(self, start: bytes) -> Recording:
+        """Begin the episode of a qtopt_msgs/EpisodeEvent as it came over the wire, in CDR. Raises as `open` does."""
+        event = received(EVENT, start)
+        if event.kind != START:
+            raise InvalidInput(f"event {event.kind} of episode {event.episode_id!r} begins no episode")
+        fields = {name: getattr(event, name) for name in About.__dataclass_fields__}
+        return self._open(About(**fields | {"objects": tuple(event.objects)}), start)
+
+    def _open(self, about: About, start: bytes = b"") -> Recording:
+        episode_id = about.episode_id
         if not _ID.fullmatch(episode_id):
             raise InvalidInput(f"episode id is {episode_id!r}, expected 1 to 128 of A-Z a-z 0-9 . _ -")
-        about = About(episode_id, profile, policy, model_version, seed, tuple(objects))
         try:
             target = self._next_folder() / episode_id
             if target.exists():
@@ -54,7 +66,8 @@ class EpisodeWriter:
             lock = lock_folder(target.parent, alone=False)
         except OSError as error:
             raise StorageError(f"cannot write below {self._root}: {error.strerror}") from error
-        return Recording(target, about, sync=self._sync, partial=target.with_name(PARTIAL + episode_id), lock=lock)
+        partial = target.with_name(PARTIAL + episode_id)
+        return Recording(target, about, sync=self._sync, partial=partial, lock=lock, start=start)
 
     def write(self, episode: Episode) -> Path:
         """Write a whole episode and return its folder. Raises as `open` and `Recording` do, leaving nothing behind."""

@@ -1,0 +1,67 @@
+"""A person's or a detector's word on how a grasp ended, kept beside the recording, which stays as it is."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from qtopt_agent.core.episode import Episode
+from qtopt_agent.core.errors import CorruptEpisode, InvalidInput, StorageError
+from qtopt_agent.core.profile import get_profile
+
+FILE_NAME = "label.json"
+
+
+@dataclass(frozen=True)
+class Label:
+    """success: an object was held at the end. author: who says so. created: ISO 8601, UTC."""
+
+    success: bool
+    author: str
+    created: str
+
+
+def write_label(folder: Path, success: bool, author: str) -> None:
+    """Label the episode in `folder`, in place of an earlier label; it is on the disk once this returns.
+
+    Raises InvalidInput without an author, or StorageError.
+    """
+    if not author.strip():
+        raise InvalidInput("a label needs an author")
+    label = Label(success, author, datetime.now(UTC).isoformat(timespec="seconds"))
+    temporary = folder / f".{FILE_NAME}-{os.getpid()}"
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(asdict(label), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, folder / FILE_NAME)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"cannot label {folder}: {error.strerror}") from error
+
+
+def read_label(folder: Path) -> Label | None:
+    """The label of the episode in `folder`, if it has one. Raises CorruptEpisode on a file that is none."""
+    file = folder / FILE_NAME
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CorruptEpisode(f"{file}: {error}") from error
+    if not isinstance(found, dict) or set(found) != {"success", "author", "created"}:
+        raise CorruptEpisode(f"{file} holds {found!r}, expected success, author and created")
+    if not isinstance(found["success"], bool):
+        raise CorruptEpisode(f"{file}: success is {found['success']!r}, expected true or false")
+    return Label(**found)
+
+
+def labelled(episode: Episode, label: Label) -> Episode:
+    """`episode` with the outcome of `label`, and with the reward that its profile gives for it."""
+    steps = episode.steps
+    if steps[-1].terminal:
+        reward = get_profile(episode.profile).reward(last=True, success=label.success)
+        steps = (*steps[:-1], replace(steps[-1], reward=reward))
+    return replace(episode, steps=steps, success=label.success)
