@@ -14,17 +14,24 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 SPLITS = {"train": ":", "validation": "-"}
+ONLINE = "success/online"
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """A run's evaluations and, where there is one, its final held-out result."""
+    """A run's evaluations, its success while exploring and, where there is one, its final held-out result."""
     lines = (folder / "evaluations.jsonl").read_text().splitlines()
+    evaluations = [json.loads(line) for line in lines]
+    online = EventAccumulator(str(folder)).Reload().Scalars(ONLINE)
+    # TensorBoard knows the time of day only: the last evaluation was recorded together with its last scalars.
+    start = online[-1].wall_time - 60 * evaluations[-1]["minutes"]
     held_out = folder / "held-out.json"
     return {
         "run": folder.name,
-        "evaluations": [json.loads(line) for line in lines],
+        "evaluations": evaluations,
+        "online": [{"minutes": (e.wall_time - start) / 60, "success": e.value} for e in online],
         "held_out": json.loads(held_out.read_text()) if held_out.exists() else None,
     }
 
@@ -34,15 +41,18 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for number, run in enumerate(runs):
         colour = f"C{number}"
+        minutes, success = zip(*((e["minutes"], e["success"]) for e in run["online"]), strict=True)
+        axes.plot(minutes, success, color=colour, alpha=0.35, label=f"{run['run']}, last 200 while exploring")
         for split, style in SPLITS.items():
             points = [e for e in run["evaluations"] if e["objects"] == split]
             minutes = [e["minutes"] for e in points]
-            axes.plot(minutes, [e["success"] for e in points], style, color=colour, label=f"{run['run']}, {split}")
+            successes = [e["success"] for e in points]
+            axes.plot(minutes, successes, style, marker=".", color=colour, label=f"{run['run']}, {split}")
         if run["held_out"]:
             low, high = run["held_out"]["wilson_low"], run["held_out"]["wilson_high"]
             success, end = run["held_out"]["success"], run["evaluations"][-1]["minutes"]
             axes.errorbar(end, success, [[success - low], [high - success]], fmt="D", color=colour, capsize=3)
-    axes.set(xlabel="minutes, collection included", ylabel="grasp success", ylim=(0, 1.02))
+    axes.set(xlabel="minutes, collection included", ylabel="grasp success", xlim=(0, None), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", loc="lower right")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -151,8 +151,8 @@ def test_the_script_lifts_a_mesh(folder: Path) -> None:
     robot = make_robot(LOWDIM, str(folder))
     runner = EpisodeRunner(robot, LOWDIM, robot.succeeded)
     policy = ScriptedPolicy(LOWDIM, clumsiness=0)
-    lifted = sum(runner.run(policy, np.random.default_rng(seed), seed, "").success for seed in range(10))
-    assert lifted >= 7
+    lifted = sum(runner.run(policy, np.random.default_rng(seed), seed, "").success for seed in range(20))
+    assert lifted >= 12
 
 
 def test_the_second_time_nothing_is_split_again(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
