@@ -3,6 +3,7 @@
 import json
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,12 +59,13 @@ class Training:
         episodes: Path | None = None,
         collect: bool | None = None,
         resume: bool = False,
+        report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
     ) -> None:
         """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
 
-        A resumed run goes on with its own seed.
+        A resumed run goes on with its own seed. `report` is told the gradient step and its metrics every 100 steps.
         """
-        self.preset, self.out, self.seed, self._actors = preset, out, seed, actors
+        self.preset, self.out, self.seed, self._actors, self._report = preset, out, seed, actors, report
         self._collect = collect is not False
         self._checkpoint, self._acting = out / "checkpoint.pt", out / "acting.safetensors"
         if resume != self._checkpoint.exists():
@@ -268,6 +270,7 @@ class Training:
             if self.store.transitions(source):
                 values[f"success/{name}"] = self.store.success_rate(source)
         self._metrics.scalars(self.learner.step_count, values)
+        self._report(self.learner.step_count, {name: float(value) for name, value in values.items()})
 
     def _describe(self, rates: dict[str, float]) -> str:
         online = self.store.success_rate(ON_POLICY) if self.store.transitions(ON_POLICY) else float("nan")
