@@ -37,16 +37,18 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
         rclpy.try_shutdown()
         return 2
     executor.add_node(node)
-    code: int | None = None if _autostart(node) else 2
-    while not asked and code is None:
-        executor.spin_once(timeout_sec=0.1)
-        code = getattr(node, "finished", None)
-    stop = getattr(node, "stop", None)
-    while stop is not None and not stop():
-        executor.spin_once(timeout_sec=0.02)
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.try_shutdown()
+    try:
+        code: int | None = None if _autostart(node) else 2
+        while not asked and code is None:
+            executor.spin_once(timeout_sec=0.1)
+            code = getattr(node, "finished", None)
+    finally:  # also after a bug in a callback, an arm is told to stop
+        stop = getattr(node, "stop", None)
+        while stop is not None and not stop():
+            executor.spin_once(timeout_sec=0.02)
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
     return code or 0
 
 

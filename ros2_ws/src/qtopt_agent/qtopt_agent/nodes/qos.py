@@ -8,3 +8,5 @@ SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE = QoSProfile(depth=50)
 # Late subscribers get the last message.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# Controllers may insist on reliable set points; an old one is of no use.
+SETPOINT = QoSProfile(depth=1)

@@ -73,6 +73,8 @@ class AgentCore:
         self._sent = -np.inf
         self._episode_id = ""
         self._steps: list[Step] = []
+        self._last: Observation | None = None
+        self._final: Observation | None = None
 
     @property
     def model_version(self) -> str:
@@ -88,6 +90,11 @@ class AgentCore:
     def steps(self) -> int:
         """Steps of this attempt, or the last one, that are complete."""
         return len(self._steps)
+
+    @property
+    def observed(self) -> Observation | None:
+        """What the last decision of this attempt was made from; None before the first."""
+        return self._last
 
     def load_model(self, folder: Path) -> model_store.Manifest:
         """Decide with the model in `folder`, or the newest of a store, from the next decision on.
@@ -128,9 +135,8 @@ class AgentCore:
         self._rng = np.random.default_rng(goal.seed % 2**64)
         self._episode_id = new_episode_id()
         self._steps = []
-        self._last: Observation | None = None
-        self._final: Observation | None = None
-        self._pending, self._verdict = None, None
+        self._last = self._final = None
+        self._pending, self._verdict, self._armed = None, None, False
         self._began, self._not_before = self._steady(), self._clock()
         self.q = float("nan")
         self._cancelled.clear()
@@ -152,7 +158,11 @@ class AgentCore:
         status = self._status
         if status is None:
             return AgentOutput()
-        if status.state != DriverState.ARMED:
+        if status.state == DriverState.ARMED:
+            self._armed = True
+        elif not self._armed and now - self._began <= self._settings.status_timeout:
+            return AgentOutput()  # it may just have been armed: this status may be older than the goal
+        else:
             return self._end(Outcome.SAFETY_STOP, f"the arm driver is {status.state.name}: {status.text}", clock)
         if self.phase == Phase.MOVING:
             return self._move(status, clock, now)

@@ -15,7 +15,7 @@ from qtopt_agent.simulation import scene
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
 from qtopt_agent.simulation.objects import ObjectSpec
 from qtopt_agent.simulation.rays import RayCamera
-from qtopt_agent.simulation.scene import BIN_HALF, LAYOUT_HALF, MAX_APERTURE, SUBSTEPS, Appearance
+from qtopt_agent.simulation.scene import BIN_HALF, LAYOUT_HALF, MAX_APERTURE, SUBSTEPS, TIMESTEP, Appearance
 
 ObjectSource = Callable[[np.random.Generator], ObjectSpec]
 
@@ -167,19 +167,32 @@ class SimulatedRobot:
         target = np.clip(pose[:3] + to_world @ action.translation, _WORKSPACE_LOW, _WORKSPACE_HIGH)
         if action.gripper != GripperCommand.KEEP:
             self._closed = action.gripper == GripperCommand.CLOSE
-        self._drive(target, pose[3] + action.yaw)
+        self._drive(target, pose[3] + action.yaw, SUBSTEPS)
         executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
         return Action(executed, action.yaw, action.gripper)
 
-    def _drive(self, target: NDArray[np.float64], yaw: float) -> None:
+    def follow(self, position: NDArray[np.float64], yaw: float, closed: bool, duration: float) -> None:
+        """Let `duration` s (whole time steps of 4 ms) pass while the hand goes after a set point, however far it is.
+
+        position [3], m, and yaw, rad, in the world frame; closed: what the jaw is told. Raises InvalidInput if they
+        are not finite. For set points that are streamed, where `execute` makes one motion of a fixed time.
+        """
+        if not np.isfinite([*position, yaw]).all():
+            raise InvalidInput(f"set point is {position}, yaw {yaw}: expected finite numbers")
+        here = float(self._data.qpos[3])
+        self._closed = closed
+        nearest_turn = here + (yaw - here + np.pi) % (2 * np.pi) - np.pi
+        self._drive(np.asarray(position, dtype=np.float64), nearest_turn, round(duration / TIMESTEP))
+
+    def _drive(self, target: NDArray[np.float64], yaw: float, substeps: int) -> None:
         data = self._data
         data.ctrl[4:6] = 0.0 if self._closed else MAX_APERTURE / 2
         data.ctrl[3] = yaw
-        for _ in range(SUBSTEPS // _CHUNK):
+        for begin in range(0, substeps, _CHUNK):
             ahead = target - data.qpos[:3]
             distance = float(np.linalg.norm(ahead))
             data.ctrl[:3] = data.qpos[:3] + ahead * min(1.0, _LEAD / max(distance, 1e-9))
-            mujoco.mj_step(self._model, data, nstep=_CHUNK)
+            mujoco.mj_step(self._model, data, nstep=min(_CHUNK, substeps - begin))
 
     def succeeded(self) -> bool:
         """True while the gripper holds an object clear above the walls."""

@@ -1,0 +1,305 @@
+"""Looks at the newest image and asks the arm driver for one motion after another: the Grasp action."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped
+from qtopt_msgs.action import Grasp
+from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, ModelInfo, SafetyStatus
+from qtopt_msgs.srv import JudgeGrasp, LoadModel
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from sensor_msgs.msg import Image
+
+from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.core.profile import get_profile
+from qtopt_agent.nodes import conversions, diagnostics, topics
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
+from qtopt_agent.runtime import model_store
+from qtopt_agent.runtime.agent_core import AgentCore
+from qtopt_agent.runtime.agent_inputs import InputLimits
+from qtopt_agent.runtime.agent_values import AgentOutput, AgentSettings, GraspResult, Outcome, Phase
+from qtopt_agent.runtime.arm_profile import Parameter
+
+FRAME = "gripper"
+IDLE = 0.02  # s between two looks at the attempt while no message comes
+CANCEL_TIME = 1.0  # s that the action server may take to note a cancel that it has accepted
+
+PARAMETERS = (
+    Parameter("model", "", "Folder of a model, or of a store of models: then the newest one."),
+    Parameter("watch", 2.0, "Time between two looks for a newer model in the store, s; 0 for none.", 0.0, 3600.0),
+    Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
+    Parameter("image_age", 0.3, "Oldest image to decide from, s.", 0.01, 10.0),
+    Parameter("mismatch", 0.05, "Most time between the image and the state it goes with, s.", 0.001, 1.0),
+    Parameter("input_timeout", 2.0, "Wait for a usable image and state, s.", 0.1, 60.0),
+    Parameter("motion_timeout", 10.0, "Wait for the end of one motion, s.", 0.1, 120.0),
+    Parameter("status_timeout", 1.0, "Longest silence of the arm driver, s.", 0.1, 10.0),
+    Parameter("judge_timeout", 10.0, "Wait for the success detector, s.", 0.0, 120.0),
+    Parameter("judge", topics.JUDGE, "Service that says whether a grasp has succeeded; empty: nobody does."),
+    Parameter("repeat", 0.05, "Time between two repetitions of a command while its motion lasts, s.", 0.01, 1.0),
+)
+
+
+class Agent(LifecycleNode):
+    """Everything that decides is in runtime/agent_core.py."""
+
+    def __init__(self) -> None:
+        super().__init__("agent")
+        self._p = declare(self, PARAMETERS)
+        self._core: AgentCore | None = None
+        self._active = False
+        self._asked_judge = False
+        self._wake = threading.Event()
+        self._begin = threading.Lock()
+        self._loading = threading.Lock()
+        self._refused: set[Path] = set()
+        self._latency = self._oldest = 0.0
+        self._images = self._attempts = 0
+        diagnostics.Diagnostics(self, self._diagnose)
+
+    def on_configure(self, state: Any) -> TransitionCallbackReturn:
+        """Load the model and open all topics, services and the action."""
+        import torch
+
+        torch.set_num_threads(1)  # the networks are small: more threads would only wait for one another
+        p = self._p
+        try:
+            folder = conversions.model_folder(p["model"])
+            version = folder if (folder / model_store.MANIFEST).exists() else model_store.latest(folder)
+            self._model_profile = profile = get_profile(model_store.verify(version)["profile"])
+            settings = AgentSettings(
+                InputLimits(p["image_age"], p["mismatch"]),
+                p["input_timeout"],
+                p["motion_timeout"],
+                p["status_timeout"],
+                p["judge_timeout"] if p["judge"] else 0.0,
+                p["repeat"],
+            )
+            writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
+            self._core = AgentCore(profile, settings, writer, clock=self._seconds)
+            self._model_out = self.create_publisher(ModelInfo, topics.MODEL, LATCHED)
+            self._load(folder)
+        except QtoptError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._command_out = self.create_publisher(GraspCommand, topics.COMMAND, RELIABLE)
+        self._step_out = self.create_publisher(GraspStep, topics.STEP, RELIABLE)
+        self._event_out = self.create_publisher(EpisodeEvent, topics.EVENT, RELIABLE)
+        models, goals = MutuallyExclusiveCallbackGroup(), ReentrantCallbackGroup()
+        self._judge = self.create_client(JudgeGrasp, p["judge"], callback_group=goals) if p["judge"] else None
+        self.create_subscription(Image, topics.IMAGE, self._on_image, SENSOR)
+        self.create_subscription(GripperState, topics.GRIPPER_STATE, self._on_gripper, SENSOR)
+        self.create_subscription(PoseStamped, topics.POSE, self._on_pose, SENSOR)
+        self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, SENSOR)
+        self.create_service(LoadModel, topics.LOAD_MODEL, self._on_load, callback_group=models)
+        self._server = ActionServer(
+            self,
+            Grasp,
+            topics.GRASP,
+            self._execute,
+            callback_group=goals,
+            goal_callback=self._on_goal,
+            cancel_callback=self._on_cancel,
+        )
+        if p["watch"] > 0 and not (folder / model_store.MANIFEST).exists():
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self.create_timer(p["watch"], self._look_for_model, callback_group=models, clock=steady)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: Any) -> TransitionCallbackReturn:
+        """Accept goals from now on."""
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
+        """End the attempt under way, with a command to stop, and accept no goals."""
+        self._end_attempt()
+        return super().on_deactivate(state)
+
+    def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
+        """As when deactivated."""
+        self._end_attempt()
+        return TransitionCallbackReturn.SUCCESS
+
+    def stop(self) -> bool:
+        """End the attempt under way. Returns whether there is none."""
+        self._end_attempt()
+        return self._core is None or not self._core.busy
+
+    def _end_attempt(self) -> None:
+        self._active = False
+        if self._core is not None:
+            self._core.cancel()
+        self._wake.set()
+
+    def _seconds(self) -> float:
+        return float(self.get_clock().now().nanoseconds * 1e-9)
+
+    def _on_image(self, message: Any) -> None:
+        if self._core is not None:
+            self._images += 1
+            stamp = conversions.seconds(message.header.stamp)
+            self._oldest = max(self._oldest, self._seconds() - stamp)
+            self._core.inputs.image(conversions.raw_image(message), stamp)
+            self._wake.set()
+
+    def _on_gripper(self, message: Any) -> None:
+        if self._core is not None:
+            self._core.inputs.gripper(message.aperture, message.closed, conversions.seconds(message.header.stamp))
+
+    def _on_pose(self, message: Any) -> None:
+        if self._core is not None:
+            height = message.pose.position.z - self._p["floor_height"]
+            self._core.inputs.height(height, conversions.seconds(message.header.stamp))
+
+    def _on_status(self, message: Any) -> None:
+        if self._core is not None:
+            try:
+                self._core.status(conversions.driver_status(message))
+            except InvalidInput as error:
+                self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            self._wake.set()
+
+    def _on_goal(self, request: Any) -> GoalResponse:
+        ready = self._active and self._core is not None and not self._core.busy
+        return GoalResponse.ACCEPT if ready else GoalResponse.REJECT
+
+    def _on_cancel(self, handle: Any) -> CancelResponse:
+        if self._core is not None:
+            self._core.cancel()
+        self._wake.set()
+        return CancelResponse.ACCEPT
+
+    def _execute(self, handle: Any) -> Any:
+        core = self._core
+        assert core is not None  # no goal is accepted before
+        goal = conversions.goal(handle.request)
+        try:
+            with self._begin:  # two goals may have been accepted at the same time
+                episode_id = core.begin(goal)
+        except InvalidInput as error:
+            handle.abort()
+            return Grasp.Result(message=str(error))
+        self._attempts += 1
+        self._asked_judge = started = False
+        shown: tuple[int, int] | None = None
+        while True:
+            if handle.is_cancel_requested or not self._active:
+                core.cancel()
+            output = core.tick()
+            if output.command is not None and not started and core.observed is not None:
+                started = True
+                version, stamp = core.model_version, core.observed.stamp
+                name = self._model_profile.name
+                self._event_out.publish(conversions.start_event(stamp, episode_id, name, "greedy", version, goal.seed))
+            self._publish(output)
+            if output.finished is not None:
+                if started and output.finished.episode is not None:
+                    self._event_out.publish(conversions.end_event(output.finished.episode))
+                return self._conclude(handle, output.finished)
+            if core.phase == Phase.JUDGING:
+                self._ask_judge(core, episode_id)
+            if (core.steps, core.phase) != shown:
+                shown = core.steps, core.phase
+                handle.publish_feedback(conversions.feedback(core.steps, core.phase, core.q))
+            self._wake.wait(IDLE)
+            self._wake.clear()
+
+    def _publish(self, output: AgentOutput) -> None:
+        if output.command is not None:
+            self._command_out.publish(conversions.command_message(output.command, FRAME))
+            self._latency = self._seconds() - output.command.motion.stamp
+        if output.step is not None:
+            self._step_out.publish(conversions.step_message(output.step, FRAME))
+
+    def _conclude(self, handle: Any, result: GraspResult) -> Any:
+        self.get_logger().info(f"{result.episode_id}: {result.outcome.name.lower()}, {result.message}")
+        end = time.monotonic() + CANCEL_TIME
+        while result.outcome == Outcome.CANCELLED and self._active and not handle.is_cancel_requested:
+            if time.monotonic() > end:  # nobody has asked for it through the action
+                break
+            time.sleep(0.005)
+        if result.outcome in (Outcome.TERMINATED, Outcome.STEP_LIMIT):
+            handle.succeed()
+        elif handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        return conversions.grasp_result(result)
+
+    def _ask_judge(self, core: AgentCore, episode_id: str) -> None:
+        if self._judge is None or self._asked_judge or not self._judge.service_is_ready():
+            return
+        self._asked_judge = True
+
+        def answered(future: Any) -> None:
+            verdict = future.result()
+            if verdict is not None and verdict.judged:
+                core.judged(verdict.success)
+            elif verdict is not None:
+                self.get_logger().warning(f"{episode_id} cannot be judged: {verdict.message}")
+            self._wake.set()
+
+        self._judge.call_async(JudgeGrasp.Request(episode_id=episode_id)).add_done_callback(answered)
+
+    def _load(self, folder: Path) -> Any:
+        """Change the model. Raises QtoptError and keeps the old one if it fails its checks."""
+        core = self._core
+        assert core is not None  # made just before the first call
+        with self._loading:
+            info = conversions.model_info(core.load_model(folder), self._seconds())
+        self._model_out.publish(info)
+        self.get_logger().info(f"deciding with model {info.version}, profile {info.profile}")
+        return info
+
+    def _on_load(self, request: Any, response: Any) -> Any:
+        try:
+            response.model = self._load(conversions.model_folder(request.folder))
+        except QtoptError as error:
+            response.message = str(error)
+            self.get_logger().error(f"model refused, the old one stays: {error}")
+            return response
+        response.success, response.message = True, f"deciding with {response.model.version}"
+        return response
+
+    def _look_for_model(self) -> None:
+        core = self._core
+        assert core is not None  # the timer is made after it
+        try:
+            newest = model_store.latest(conversions.model_folder(self._p["model"]))
+            if newest.name == core.model_version or newest in self._refused:
+                return
+            self._refused.add(newest)  # whatever comes of it: a version never changes, so it is tried once
+            self._load(newest)
+        except QtoptError as error:
+            self.get_logger().error(f"new model kept out, the old one goes on: {error}", throttle_duration_sec=60.0)
+
+    def _diagnose(self) -> tuple[int, str, dict[str, object]]:
+        core = self._core
+        if core is None:
+            return diagnostics.WARN, "not configured", {}
+        images, oldest = self._images, self._oldest
+        self._images, self._oldest = 0, 0.0
+        values = {
+            "model": core.model_version,
+            "images in the last second": images,
+            "oldest image on arrival, s": f"{oldest:.3f}",
+            "image to command, s": f"{self._latency:.3f}",
+            "attempts": self._attempts,
+        }
+        if not images:
+            return diagnostics.ERROR, "no image", values
+        return diagnostics.OK, "grasping" if core.busy else "waiting for a goal", values
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node(Agent, threads=6)

@@ -1,0 +1,273 @@
+"""Guards every command and streams bounded set points to an arm. No safety-rated stop: keep the emergency stop near."""
+
+import math
+import time
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from qtopt_msgs.msg import GraspCommand, GripperState, SafetyStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from sensor_msgs.msg import Image, JointState
+from std_srvs.srv import SetBool, Trigger
+
+from qtopt_agent.core.action import GripperCommand
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.nodes import conversions, diagnostics, topics
+from qtopt_agent.nodes.gripper import GripperOutput
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
+from qtopt_agent.runtime.arm_profile import ARM_PARAMETERS, ArmProfile, Parameter, arm_profile
+from qtopt_agent.safety.arm_driver import ArmDriverCore
+from qtopt_agent.safety.commands import DriverState, Setpoint
+from qtopt_agent.safety.driver_settings import Output
+from qtopt_agent.safety.tool_pose import yaw_and_tilt
+
+STATUS_PERIOD = 0.05  # s between two SafetyStatus messages while nothing changes
+STOP_TIME = 2.0  # s that a stop may take when the node is asked to end
+
+_ARM_ON_START = Parameter("arm_on_start", False, "Arm as soon as all inputs are there. For simulators only.")
+
+
+class ArmDriver(LifecycleNode):
+    """Disarmed until `/arm_driver/arm` is called; everything that decides is in safety/arm_driver.py."""
+
+    def __init__(self) -> None:
+        super().__init__("arm_driver")
+        declared = declare(self, (*ARM_PARAMETERS, _ARM_ON_START))
+        self._arm_on_start = bool(declared.pop("arm_on_start"))
+        self._given = declared
+        self._core: ArmDriverCore | None = None
+        self._active = False
+        self._stopping_since: float | None = None
+        self._status_sent = -math.inf
+        self._last_reported: tuple[Any, ...] = ()
+        self._last_answer: Any = None
+        self._last_faults: tuple[Any, ...] = ()
+        self._last_cut: Any = None
+        self._closed = False
+        self._limit_hits = self._faults = 0
+        self._latest_tick = 0.0  # s, the longest time between two set points since the last diagnostics
+        self._last_tick = -math.inf
+        diagnostics.Diagnostics(self, self._diagnose)
+
+    def on_configure(self, state: Any) -> TransitionCallbackReturn:
+        """Check the parameters and open all topics and services."""
+        try:
+            self._profile = profile = arm_profile(self._given)
+        except InvalidInput as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._core = ArmDriverCore(profile.driver)
+        pose = profile.driver.output == Output.POSE
+        self._setpoints = self.create_publisher(PoseStamped if pose else TwistStamped, profile.output_topic, SETPOINT)
+        self._statuses = self.create_publisher(SafetyStatus, topics.SAFETY, RELIABLE)
+        self._gripper_states = self.create_publisher(GripperState, topics.GRIPPER_STATE, RELIABLE)
+        self._gripper = GripperOutput(self, profile.gripper)
+        self._inputs = [
+            # Raw: of an image only the stamp is read.
+            self.create_subscription(Image, topics.IMAGE, self._on_image, SENSOR, raw=True),
+            self.create_subscription(JointState, topics.JOINT_STATES, self._on_joints, SENSOR),
+            self.create_subscription(GraspCommand, topics.COMMAND, self._on_command, RELIABLE),
+        ]
+        if profile.pose_topic:
+            self._inputs.append(self.create_subscription(PoseStamped, profile.pose_topic, self._on_pose, SENSOR))
+        else:
+            from qtopt_agent.nodes.tip_pose import TipPose  # needs tf2_ros, which other profiles do without
+
+            self._tip_pose = TipPose(self, profile.base_frame, profile.tip_frame, self._on_pose)
+        self._offered = [
+            self.create_service(SetBool, topics.ARM, self._on_arm),
+            self.create_service(Trigger, topics.RESUME, self._on_resume),
+        ]
+        # Steady time: a simulator's clock that stands still must not stop the set points.
+        self._timer = self.create_timer(1 / profile.rate, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: Any) -> TransitionCallbackReturn:
+        """Accept the arm service from now on."""
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
+        """Disarm: the arm slows down and stops, and nothing can arm it until the node is active again."""
+        self._active = False
+        if self._core is not None:
+            self._core.disarm()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: Any) -> TransitionCallbackReturn:
+        """Close everything. Refused while the arm is still slowing down."""
+        if self._core is not None and self._core.state != DriverState.DISARMED:
+            self.get_logger().error("the arm is still slowing down")
+            return TransitionCallbackReturn.FAILURE
+        self._close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
+        """Disarm; set points go on until the arm has stopped."""
+        self._active = False
+        if self._core is not None:
+            self._core.disarm()
+        return TransitionCallbackReturn.SUCCESS
+
+    def stop(self) -> bool:
+        """Slow down and stop. Returns whether the arm has been told to stand."""
+        now = time.monotonic()
+        if self._core is None:
+            return True
+        if self._stopping_since is None:
+            self._stopping_since, self._active = now, False
+            self._core.disarm()
+        return self._core.state == DriverState.DISARMED or now - self._stopping_since > STOP_TIME
+
+    def _close(self) -> None:
+        self.destroy_timer(self._timer)
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        for service in self._offered:
+            self.destroy_service(service)
+        for publisher in (self._setpoints, self._statuses, self._gripper_states):
+            self.destroy_publisher(publisher)
+        self._gripper.destroy(self)
+        self._core = None
+
+    def _now(self) -> tuple[float, float]:
+        return self.get_clock().now().nanoseconds * 1e-9, time.monotonic()
+
+    def _on_image(self, data: bytes) -> None:
+        if self._core is not None:
+            self._core.camera(conversions.header_stamp(data), *self._now())
+
+    def _on_joints(self, message: Any) -> None:
+        gripper = self._profile.gripper
+        if self._core is None or gripper.joint not in message.name:
+            return
+        place = list(message.name).index(gripper.joint)
+        if place >= len(message.position):
+            self.get_logger().error(f"{gripper.joint} has no position", throttle_duration_sec=1.0)
+            return
+        aperture = gripper.aperture(message.position[place])
+        stamp = message.header.stamp
+        self._core.gripper(aperture, conversions.seconds(stamp), *self._now())
+        effort = message.effort[place] if place < len(message.effort) else math.nan
+        closed = self._closed
+        self._gripper_states.publish(
+            conversions.gripper_state(aperture, effort, closed, stamp, self._profile.tip_frame)
+        )
+
+    def _on_pose(self, message: Any) -> None:
+        if self._core is None:
+            return
+        position, orientation = conversions.pose_values(message)
+        yaw, tilt = yaw_and_tilt(orientation, self._profile.tool)
+        self._core.measured(position, yaw, conversions.seconds(message.header.stamp), *self._now(), tilt)
+
+    def _on_command(self, message: Any) -> None:
+        if self._core is None:
+            return
+        try:
+            command = conversions.motion_command(message)
+        except InvalidInput as error:
+            self.get_logger().error(f"command refused: {error}", throttle_duration_sec=1.0)
+            return
+        report = self._core.command(command, *self._now())
+        if report.cuts and report is not self._last_cut:
+            self._last_cut, self._limit_hits = report, self._limit_hits + 1
+            self.get_logger().debug(f"{command.writer} {command.sequence}: " + "; ".join(report.cuts))
+        self._tick()  # answers at once
+
+    def _on_arm(self, request: Any, response: Any) -> Any:
+        if not request.data:
+            if self._core is not None:
+                self._core.disarm()
+            response.success, response.message = True, "disarmed"
+            return response
+        return self._release(response, "arm")
+
+    def _on_resume(self, request: Any, response: Any) -> Any:
+        return self._release(response, "resume")
+
+    def _release(self, response: Any, what: str) -> Any:
+        core = self._core
+        if core is None or not self._active:
+            response.message = "the driver is not active"
+            return response
+        try:
+            reasons = (core.arm if what == "arm" else core.resume)(time.monotonic())
+        except InvalidInput as error:
+            response.message = str(error)
+            return response
+        response.success = core.state == DriverState.ARMED
+        response.message = "armed" if response.success else "; ".join(reasons) or "no pose has been measured"
+        if response.success and what == "arm":
+            self._gripper.forget()
+        self.get_logger().info(f"{what}: {response.message}")
+        return response
+
+    def _tick(self) -> None:
+        core = self._core
+        if core is None:
+            return
+        now = time.monotonic()
+        self._latest_tick = max(self._latest_tick, now - self._last_tick) if self._last_tick > 0 else 0.0
+        self._last_tick = now
+        if self._arm_on_start and self._active:
+            self._arm_on_start = not self._armed_now(core, now)
+        setpoint = core.tick(now)
+        clock = self.get_clock().now().nanoseconds * 1e-9
+        if setpoint is not None and setpoint.streaming:
+            self._stream(setpoint, clock)
+        self._report(core, clock, now)
+
+    def _armed_now(self, core: ArmDriverCore, now: float) -> bool:
+        if core.state == DriverState.DISARMED:
+            core.arm(now)
+        return core.state != DriverState.DISARMED
+
+    def _stream(self, setpoint: Setpoint, clock: float) -> None:
+        profile: ArmProfile = self._profile
+        if profile.driver.output == Output.POSE:
+            message = conversions.setpoint_pose(setpoint, profile.tool, clock, profile.base_frame)
+        else:
+            message = conversions.setpoint_twist(setpoint, clock, profile.base_frame)
+        self._setpoints.publish(message)
+        self._gripper.send(setpoint.gripper, setpoint.effort)
+        self._closed = setpoint.gripper == GripperCommand.CLOSE
+
+    def _report(self, core: ArmDriverCore, clock: float, now: float) -> None:
+        reported = (core.state, core.faults, core.moving)
+        same = reported == self._last_reported and core.report is self._last_answer
+        if same and now - self._status_sent < STATUS_PERIOD:
+            return
+        if core.faults and core.faults != self._last_faults:
+            self._faults += 1
+            self.get_logger().error("stopping: " + "; ".join(core.faults))
+        self._last_faults, self._last_reported, self._last_answer = core.faults, reported, core.report
+        self._status_sent = now
+        text = "; ".join(core.faults) or core.state.name.lower()
+        message = conversions.safety_status(
+            core.state, core.report, core.faults, core.moving, text, clock, self._profile.base_frame
+        )
+        self._statuses.publish(message)
+
+    def _diagnose(self) -> tuple[int, str, dict[str, object]]:
+        core = self._core
+        if core is None:
+            return diagnostics.WARN, "not configured", {}
+        late, self._latest_tick = self._latest_tick, 0.0
+        values = {
+            "state": core.state.name,
+            "longest time between set points, s": f"{late:.4f}",
+            "commands cut or refused": self._limit_hits,
+            "stops": self._faults,
+        }
+        if core.faults:
+            return diagnostics.ERROR, "; ".join(core.faults), values
+        return diagnostics.OK, core.state.name.lower(), values
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node(ArmDriver)

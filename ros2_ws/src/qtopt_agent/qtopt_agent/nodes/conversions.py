@@ -1,0 +1,254 @@
+"""Between ROS 2 messages and the plain values of the ROS-free code: all of it, in one place."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, PoseStamped, Quaternion, TwistStamped, Vector3
+from qtopt_msgs.action import Grasp
+from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, ModelInfo, SafetyStatus
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.episode import Episode
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.perception.ingest import RawImage
+from qtopt_agent.runtime.agent_values import AgentCommand, DriverStatus, Goal, GraspResult, StepRecord
+from qtopt_agent.safety.commands import CommandReport, DriverState, MotionCommand, Setpoint
+from qtopt_agent.safety.reasons import Reason
+from qtopt_agent.safety.tool_pose import orientation_at
+
+NAN = float("nan")
+
+
+def seconds(stamp: Any) -> float:
+    """builtin_interfaces/Time in s."""
+    return float(stamp.sec + stamp.nanosec * 1e-9)
+
+
+def time_of(value: float) -> Any:
+    """`value`, s, as builtin_interfaces/Time; 0 where it is not known (NaN)."""
+    total = round(value * 1e9) if np.isfinite(value) else 0
+    return Time(sec=total // 10**9, nanosec=total % 10**9)
+
+
+def header(stamp: float, frame: str = "") -> Any:
+    """std_msgs/Header; stamp in s."""
+    return Header(stamp=time_of(stamp), frame_id=frame)
+
+
+def header_stamp(data: bytes) -> float:
+    """The stamp, s, of a serialised message that begins with a header: the rest is not read."""
+    order = "<" if data[1] & 1 else ">"  # of the CDR encapsulation
+    sec, nanosec = struct.unpack_from(f"{order}iI", data, 4)
+    return float(sec + nanosec * 1e-9)
+
+
+def raw_image(message: Any) -> RawImage:
+    """sensor_msgs/Image, pixels unread."""
+    return RawImage(memoryview(message.data), message.encoding, message.height, message.width, message.step)
+
+
+def image_message(image: Any, stamp: float, frame: str) -> Any:
+    """uint8 [H, W, 3] RGB as sensor_msgs/Image."""
+    height, width, _ = image.shape
+    message = Image(header=header(stamp, frame), height=height, width=width, encoding="rgb8", step=3 * width)
+    message.data.frombytes(np.ascontiguousarray(image).data)
+    return message
+
+
+def gripper_state(aperture: float, effort: float, closed: bool, stamp: Any, frame: str) -> Any:
+    """qtopt_msgs/GripperState; `stamp` is a message."""
+    return GripperState(
+        header=Header(stamp=stamp, frame_id=frame), aperture=float(aperture), effort=float(effort), closed=closed
+    )
+
+
+def pose_message(position: Any, orientation: Any, stamp: float, frame: str) -> Any:
+    """geometry_msgs/PoseStamped; position [3], m; orientation x, y, z, w."""
+    message = PoseStamped(header=header(stamp, frame))
+    message.pose.position = Point(**_named("xyz", position))
+    message.pose.orientation = Quaternion(**_named("xyzw", orientation))
+    return message
+
+
+def pose_values(message: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Position [3], m, and orientation x, y, z, w of a geometry_msgs/PoseStamped."""
+    p, q = message.pose.position, message.pose.orientation
+    return np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w])
+
+
+def setpoint_pose(setpoint: Setpoint, tool: Any, stamp: float, frame: str) -> Any:
+    """A set point as geometry_msgs/PoseStamped of the tool."""
+    return pose_message(setpoint.pose.position, orientation_at(setpoint.pose.yaw, tool), stamp, frame)
+
+
+def setpoint_twist(setpoint: Setpoint, stamp: float, frame: str) -> Any:
+    """A set point as geometry_msgs/TwistStamped in the base frame."""
+    message = TwistStamped(header=header(stamp, frame))
+    message.twist.linear = Vector3(**_named("xyz", setpoint.velocity))
+    message.twist.angular = Vector3(z=float(setpoint.yaw_rate))
+    return message
+
+
+def command_message(command: AgentCommand, frame: str) -> Any:
+    """What an agent asks for, as qtopt_msgs/GraspCommand."""
+    message = _motion(command.motion, frame)
+    message.q, message.model_version = float(command.q), command.model_version
+    message.inference_stamp = time_of(command.inference_stamp)
+    return message
+
+
+def motion_command(message: Any) -> MotionCommand:
+    """qtopt_msgs/GraspCommand as the driver reads it. Raises InvalidInput on an unknown gripper command."""
+    return MotionCommand(_action(message), message.writer, message.sequence, seconds(message.header.stamp))
+
+
+def safety_status(
+    state: DriverState,
+    report: CommandReport | None,
+    faults: tuple[Reason, ...],
+    moving: bool,
+    text: str,
+    stamp: float,
+    frame: str,
+) -> Any:
+    """What the driver does and why, as qtopt_msgs/SafetyStatus."""
+    message = SafetyStatus(header=header(stamp, frame), state=int(state), moving=moving, text=text)
+    message.faults = _numbers(faults)
+    if report is not None:
+        message.asked = _motion(report.asked, "")
+        message.allowed = _motion(MotionCommand(report.allowed, report.asked.writer, report.asked.sequence, 0.0), "")
+        message.cuts = _numbers(report.cuts)
+    return message
+
+
+def driver_status(message: Any) -> DriverStatus:
+    """qtopt_msgs/SafetyStatus as the agent reads it. Raises InvalidInput on a state that there is not."""
+    if message.state not in tuple(DriverState):
+        raise InvalidInput(f"driver state is {message.state}, expected one of {', '.join(map(str, DriverState))}")
+    asked = message.asked
+    state = DriverState(message.state)
+    return DriverStatus(state, message.moving, asked.writer, asked.sequence, _action(message.allowed), message.text)
+
+
+def goal(message: Any) -> Goal:
+    """The goal of qtopt_msgs/Grasp."""
+    return Goal(message.max_steps, message.timeout, message.seed)
+
+
+def grasp_result(result: GraspResult) -> Any:
+    """The result of qtopt_msgs/Grasp."""
+    return Grasp.Result(
+        outcome=int(result.outcome),
+        success=result.success,
+        judged=result.judged,
+        episode_id=result.episode_id,
+        steps=len(result.episode.steps) if result.episode else 0,
+        message=result.message,
+    )
+
+
+def feedback(step: int, phase: int, q: float) -> Any:
+    """The feedback of qtopt_msgs/Grasp."""
+    return Grasp.Feedback(step=step, phase=int(phase), q=float(q))
+
+
+def step_message(record: StepRecord, frame: str) -> Any:
+    """A completed step as qtopt_msgs/GraspStep. Its stamp is the image's to within 1 us: it has been a float."""
+    step = record.step
+    return GraspStep(
+        header=header(step.observation.stamp, frame),
+        index=record.index,
+        state=step.observation.state.tolist(),
+        commanded=step.commanded.tolist(),
+        executed=step.executed.tolist(),
+        reward=float(step.reward),
+        terminal=step.terminal,
+        q=float(step.q),
+        model_version=record.model_version,
+        inference_stamp=time_of(step.inference_stamp),
+        command_stamp=time_of(step.command_stamp),
+    )
+
+
+def start_event(stamp: float, episode_id: str, profile: str, policy: str, model_version: str, seed: int) -> Any:
+    """The beginning of an attempt as qtopt_msgs/EpisodeEvent."""
+    return EpisodeEvent(
+        header=header(stamp),
+        kind=EpisodeEvent.START,
+        episode_id=episode_id,
+        profile=profile,
+        policy=policy,
+        model_version=model_version,
+        seed=seed,
+    )
+
+
+def end_event(episode: Episode) -> Any:
+    """The end of an attempt as qtopt_msgs/EpisodeEvent."""
+    return EpisodeEvent(
+        header=header(episode.final.stamp),
+        kind=EpisodeEvent.END,
+        episode_id=episode.episode_id,
+        steps=len(episode.steps),
+        success=episode.success,
+        truncated=episode.truncated,
+        final_state=episode.final.state.tolist(),
+    )
+
+
+def model_info(manifest: dict[str, Any], stamp: float) -> Any:
+    """The manifest of a model as qtopt_msgs/ModelInfo, with its last evaluation."""
+    evaluated = manifest["evaluations"][-1] if manifest["evaluations"] else {}
+    return ModelInfo(
+        header=header(stamp),
+        version=manifest["version"],
+        profile=manifest["profile"],
+        policy_sha256=manifest["sha256"]["policy.pt"],
+        episodes=int(evaluated.get("episodes", 0)),
+        success_rate=float(evaluated.get("success", NAN)),
+        wilson_low=float(evaluated.get("wilson_low", NAN)),
+        wilson_high=float(evaluated.get("wilson_high", NAN)),
+    )
+
+
+def model_folder(text: str) -> Path:
+    """A folder named in a parameter or request. Raises InvalidInput if there is none."""
+    folder = Path(text).expanduser()
+    if not text or not folder.is_dir():
+        raise InvalidInput(f"there is no folder {text!r}")
+    return folder
+
+
+def _action(message: Any) -> Action:
+    t = message.translation
+    if message.gripper not in tuple(GripperCommand):
+        raise InvalidInput(f"gripper is {message.gripper}, expected 0 (keep), 1 (close) or 2 (open)")
+    translation = np.array([t.x, t.y, t.z], dtype=np.float32)
+    return Action(translation, message.yaw, GripperCommand(message.gripper), message.terminate)
+
+
+def _motion(command: MotionCommand, frame: str) -> Any:
+    action = command.action
+    return GraspCommand(
+        header=header(command.stamp, frame),
+        writer=command.writer,
+        sequence=command.sequence,
+        translation=Vector3(**_named("xyz", action.translation)),
+        yaw=float(action.yaw),
+        gripper=int(action.gripper),
+        terminate=action.terminate,
+        q=NAN,
+    )
+
+
+def _numbers(reasons: tuple[Reason, ...]) -> list[int]:
+    return [getattr(SafetyStatus, reason.name) for reason in reasons]
+
+
+def _named(names: str, values: Any) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(names, values, strict=True)}

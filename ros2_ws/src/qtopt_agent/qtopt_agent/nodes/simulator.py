@@ -1,0 +1,125 @@
+"""The embedded MuJoCo world behind the topics of a real arm, gripper and camera."""
+
+import time
+from typing import Any
+
+import numpy as np
+from control_msgs.msg import GripperCommand
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from qtopt_msgs.srv import JudgeGrasp, ResetBin
+from rclpy.clock import Clock as NodeClock
+from rclpy.clock import ClockType
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import get_profile
+from qtopt_agent.nodes import conversions, topics
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.qos import RELIABLE, SENSOR
+from qtopt_agent.runtime.arm_profile import Parameter
+from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
+from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation.live import LiveWorld
+from qtopt_agent.simulation.scene import MAX_APERTURE
+
+PERIOD = 0.01  # s between two moves of the world, of steady time
+MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump
+TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
+
+PARAMETERS = (
+    Parameter("profile", "compact", "Profile whose camera the simulator has."),
+    Parameter("objects", "held-out", "train, validation or held-out shape families, or a folder of meshes."),
+    Parameter("clutter", [1, 1], "Fewest and most objects in the bin."),
+    Parameter("seed", 0, "Of the first objects.", 0, 2**31),
+    Parameter("camera_rate", 30.0, "Images per second of simulated time, Hz.", 0.5, 200.0),
+    Parameter("state_rate", 100.0, "Poses and joint states per second of simulated time, Hz.", 1.0, 100.0),
+    Parameter("speed", 1.0, "Simulated seconds in a second.", 0.01, 100.0),
+    Parameter("clock", False, "Publish simulated time on /clock and stamp with it; else stamp with the node's clock."),
+    Parameter("setpoint_timeout", 0.5, "The hand holds after this time without a set point, s.", 0.01, 10.0),
+)
+
+
+class Simulator(Node):
+    """Publishes image, joint states and pose; follows set points; lays out new objects when asked."""
+
+    def __init__(self) -> None:
+        super().__init__("simulator")
+        p = declare(self, PARAMETERS)
+        robot = make_robot(get_profile(p["profile"]), p["objects"], tuple(p["clutter"]))
+        self._world = LiveWorld(robot, p["setpoint_timeout"])
+        self._speed, self._own_clock = p["speed"], p["clock"]
+        self._periods = {"state": 1 / p["state_rate"], "camera": 1 / p["camera_rate"]}
+        self._due = dict.fromkeys(self._periods, 0.0)
+        self._world.reset(p["seed"])
+        self._last = time.monotonic()
+        self._clock_out = self.create_publisher(Clock, "/clock", SENSOR) if self._own_clock else None
+        self._images = self.create_publisher(Image, topics.IMAGE, SENSOR)
+        self._joints = self.create_publisher(JointState, topics.JOINT_STATES, SENSOR)
+        self._poses = self.create_publisher(PoseStamped, topics.POSE, SENSOR)
+        self.create_subscription(PoseStamped, topics.TARGET_POSE, self._on_pose, SENSOR)
+        self.create_subscription(TwistStamped, topics.TARGET_TWIST, self._on_twist, SENSOR)
+        self.create_subscription(GripperCommand, topics.GRIPPER_COMMAND, self._on_gripper, RELIABLE)
+        self.create_service(ResetBin, topics.RESET, self._on_reset)
+        self.create_service(JudgeGrasp, topics.SIMULATOR_JUDGE, self._on_judge)
+        # Steady time: the node's own clock may be the one that it publishes.
+        self.create_timer(PERIOD, self._tick, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._world.advance(min(now - self._last, MAX_STEP) * self._speed)
+        self._last = now
+        if self._clock_out is not None:
+            self._clock_out.publish(Clock(clock=conversions.time_of(self._world.time)))
+        due = [name for name, at in self._due.items() if self._world.time >= at]
+        for name in due:
+            self._due[name] = max(self._due[name] + self._periods[name], self._world.time - self._periods[name])
+        if due:
+            self._publish("camera" in due)
+
+    def _publish(self, image: bool) -> None:
+        stamp = self._world.time if self._own_clock else self.get_clock().now().nanoseconds * 1e-9
+        pose = self._world.pose()
+        orientation = orientation_at(float(pose[3]), TOOL)
+        self._poses.publish(conversions.pose_message(pose[:3], orientation, stamp, "world"))
+        finger = self._world.aperture() / 2
+        header = conversions.header(stamp)
+        self._joints.publish(JointState(header=header, name=["left", "right"], position=[finger, finger]))
+        if image:
+            self._images.publish(conversions.image_message(self._world.observe().image, stamp, "wrist_camera"))
+
+    def _on_pose(self, message: Any) -> None:
+        position, orientation = conversions.pose_values(message)
+        try:
+            self._world.set_pose(position, yaw_and_tilt(orientation, TOOL)[0])
+        except InvalidInput as error:
+            self.get_logger().error(str(error))
+
+    def _on_twist(self, message: Any) -> None:
+        linear, angular = message.twist.linear, message.twist.angular
+        try:
+            self._world.set_twist(np.array([linear.x, linear.y, linear.z]), angular.z)
+        except InvalidInput as error:
+            self.get_logger().error(str(error))
+
+    def _on_gripper(self, message: Any) -> None:
+        self._world.set_gripper(message.position < MAX_APERTURE / 4)
+
+    def _on_reset(self, request: Any, response: Any) -> Any:
+        if request.seed < 0:
+            response.message = f"seed is {request.seed}, expected 0 or more"
+            return response
+        self._world.reset(request.seed)
+        response.success, response.objects = True, list(self._world.object_names)
+        return response
+
+    def _on_judge(self, request: Any, response: Any) -> Any:
+        response.judged, response.success = True, self._world.succeeded()
+        return response
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node(Simulator)
