@@ -1,4 +1,5 @@
 # make demo   20 grasps with the released model        make test   all tests, with coverage
+# make train  a model of your own, from nothing
 # make check  format, lint, types, import rules        make bench  speed of deciding and simulating
 # Each sets up .venv first, and touches it again only when what it needs has changed.
 
@@ -17,11 +18,15 @@ TEST := $(call stamp,test)
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: demo test bench check format lint types layers
+.PHONY: demo train test bench check format lint types layers
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
 	.venv/bin/qtopt demo --episodes 20 --seed 0 --out demo
+
+train: $(DEMO)
+	.venv/bin/qtopt train --preset compact --out runs/compact $(if $(wildcard runs/compact/checkpoint.pt),--resume)
+	test -d runs/models/mine || .venv/bin/qtopt export --run runs/compact --version mine --store runs/models
 
 bench: $(DEMO)
 	.venv/bin/qtopt bench decide
@@ -51,5 +56,5 @@ layers: $(TEST)
 	@rm -f .venv/$(firstword $(subst -, ,$*))-*
 	$(RUN) pip install -qq --disable-pip-version-check --no-deps --retries 1 -r requirements/torch.txt
 	$(RUN) pip install -qq --disable-pip-version-check --no-deps -r requirements/$(firstword $(subst -, ,$*)).txt
-	$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e $(AGENT)
+	$(RUN) pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --use-pep517 -e $(AGENT)
 	@touch $@
