@@ -1,4 +1,5 @@
 # make demo   20 grasps with the released model        make test   all tests, with coverage
+# make demo-graph  50 grasps through the nodes, without ROS 2
 # make train  a model of your own, from nothing
 # make check  format, lint, types, import rules        make bench  speed of deciding and simulating
 # Each sets up .venv first, and touches it again only when what it needs has changed.
@@ -27,6 +28,9 @@ demo: $(DEMO)
 train: $(DEMO)
 	.venv/bin/qtopt train --preset compact --out runs/compact $(if $(wildcard runs/compact/checkpoint.pt),--resume)
 	test -d runs/models/mine || .venv/bin/qtopt export --run runs/compact --version mine --store runs/models
+
+demo-graph: $(DEMO)
+	.venv/bin/qtopt launch grasp simulator:=mujoco grasps:=50 result:=demo-graph.json
 
 bench: $(DEMO)
 	.venv/bin/qtopt bench decide

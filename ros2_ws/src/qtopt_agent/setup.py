@@ -4,6 +4,7 @@ Ranges hold for Python 3.11 to 3.14; requirements/*.txt at the top of the reposi
 On Linux, PyPI's torch brings CUDA with it: `--index-url https://download.pytorch.org/whl/cpu` has the one without.
 """
 
+import os
 from glob import glob
 
 from setuptools import find_packages, setup
@@ -27,6 +28,20 @@ dev = [
     "types-PyYAML",
 ]
 
+NODES = (
+    "agent",
+    "arm_driver",
+    "attempts",
+    "camera",
+    "episode_logger",
+    "replay",
+    "simulator",
+    "success_detector",
+    "trainer",
+)
+# `ros2 run` finds nodes as programs; where ROS 2 is not installed, `qtopt launch` starts the modules themselves.
+programs = [f"{node} = qtopt_agent.nodes.{node}:main" for node in NODES] if "AMENT_PREFIX_PATH" in os.environ else []
+
 setup(
     name="qtopt_agent",
     version="0.1.0",
@@ -43,6 +58,7 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/qtopt_agent"]),
         ("share/qtopt_agent", ["package.xml"]),
         ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
+        ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
     ],
     install_requires=[
         "lz4>=4.3",
@@ -65,5 +81,5 @@ setup(
         "dev": dev,
     },
     tests_require=["pytest"],
-    entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main"]},
+    entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main", *programs]},
 )

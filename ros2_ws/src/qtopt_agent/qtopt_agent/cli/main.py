@@ -13,6 +13,7 @@ from qtopt_agent.cli.doctor import doctor
 from qtopt_agent.cli.episodes import app as episodes
 from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
+from qtopt_agent.cli.launch import launch
 from qtopt_agent.cli.models import list_models, verify
 from qtopt_agent.cli.models_describe import describe
 from qtopt_agent.cli.train import train
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="QT-Opt grasping: collect episodes, train a Q-function, evaluate it and run it.",
 )
-for command in (demo, collect, train, evaluate, export, doctor):
+for command in (demo, collect, train, evaluate, export, doctor, launch):
     app.command()(command)
 
 models = typer.Typer(no_args_is_help=True, help="Look at models.")

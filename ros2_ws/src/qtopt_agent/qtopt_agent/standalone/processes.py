@@ -94,6 +94,10 @@ class Processes:
         """Process id of a node."""
         return self._processes[name].pid
 
+    def ended(self, name: str) -> bool:
+        """Whether a node's process has ended."""
+        return self._processes[name].poll() is not None
+
     def wait(self, until: Callable[[], bool] = lambda: False) -> int:
         """Wait until all nodes have ended, one failed, `until()` is true, or Ctrl-C or SIGTERM comes; then stop all.
 

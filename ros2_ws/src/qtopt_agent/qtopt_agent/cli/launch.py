@@ -1,0 +1,43 @@
+"""qtopt launch: the graph of nodes where ROS 2 is not installed."""
+
+from typing import Annotated
+
+import typer
+
+
+def launch(
+    graph: Annotated[str, typer.Argument(help="grasp, collect, train or replay.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="name:=value, as for ros2 launch.")] = None,
+    show_args: Annotated[bool, typer.Option("--show-args", help="Print the graph's arguments and end.")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", help="Let other machines see the graph; by default it stays on this one.")
+    ] = False,
+) -> None:
+    """Run the nodes as processes that talk over DDS. Where ROS 2 is installed, `ros2 launch` does it instead."""
+    import os
+
+    from qtopt_agent.core.errors import InvalidInput
+    from qtopt_agent.nodes.graph import ENDING, GRAPHS, build
+    from qtopt_agent.standalone.hooks import ros_is_installed
+    from qtopt_agent.standalone.processes import Processes, loopback
+
+    given = {}
+    for word in arguments or []:
+        name, sign, value = word.partition(":=")
+        if not sign:
+            raise InvalidInput(f"argument is {word!r}, expected name:=value")
+        given[name] = value
+    if show_args and graph in GRAPHS:
+        for argument in GRAPHS[graph][1]:
+            choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
+            typer.echo(f"{argument.name} (default: {argument.default!r})\n    {argument.description}{choices}")
+        return
+    nodes = build(graph, given)
+    if ros_is_installed():
+        raise InvalidInput(f"ROS 2 is installed here: run `ros2 launch qtopt_agent {graph}.launch.py`")
+    environment = {} if network or "CYCLONEDDS_URI" in os.environ else {"CYCLONEDDS_URI": loopback()}
+    ending = [node.name for node in nodes if node.name in ENDING]
+    with Processes(nodes, environment=environment) as processes:
+        code = processes.wait(until=lambda: any(processes.ended(name) for name in ending))
+    if code:
+        raise typer.Exit(130 if code == 130 else 1)

@@ -1,0 +1,198 @@
+"""Which nodes make a graph, from launch arguments: one description for `ros2 launch` and for `qtopt launch`."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.nodes import topics
+from qtopt_agent.runtime.arm_profile import read_parameters
+from qtopt_agent.standalone.processes import NodeDescription
+
+# A graph ends when one of these has done its work; any other node's end is a failure, which ends it too.
+ENDING = ("attempts", "replay")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A launch argument; its value is text. choices: all there are; empty for any."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+_YES_NO = ("true", "false")
+_GRASP = (
+    Argument(
+        "simulator", "none", "Where the arm is: none (a real one), mujoco, or gazebo.", ("none", "mujoco", "gazebo")
+    ),
+    Argument("arm", "", "Profile in config/arms, or a file; by default the simulator's, for a real arm generic."),
+    Argument("camera", "realsense", "Real arm only.", ("realsense", "v4l2", "folder", "video", "none")),
+    Argument("camera_device", "", "Serial number, device, folder or file of the camera."),
+    Argument("model", "", "Folder of a model or of a store of models; by default the released models."),
+    Argument("record", "", "Folder to record episodes in; by default none are recorded."),
+    Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
+    Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
+    Argument("result", "", "JSON file for the number of grasps that succeeded."),
+    Argument("arm_on_start", "false", "Simulators only: arm without being asked.", _YES_NO),
+    Argument("objects", "held-out", "mujoco: train, validation or held-out shape families, or a folder of meshes."),
+    Argument("clutter", "1", "mujoco: objects in the bin, a number or fewest-most as in 1-5."),
+    Argument("seed", "0", "mujoco: of the objects."),
+    Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
+    Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it.", _YES_NO),
+    Argument("params", "", "Parameter file for all nodes, read last: a real arm's workspace, for instance."),
+)
+_TRAIN = (
+    Argument("episodes", "episodes", "Folder of recorded episodes to watch."),
+    Argument("models", "models", "Model store to publish in."),
+    Argument("preset", "compact", "Training preset: a name, or a .yaml file."),
+    Argument("params", "", "Parameter file, read last."),
+)
+_REPLAY = (
+    Argument("episode", "", "Folder of a recorded episode."),
+    Argument("rate", "1.0", "Recorded seconds in a second."),
+)
+
+
+def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Sense, decide, guard, act; and log and learn where asked."""
+    from qtopt_agent.runtime.model_store import released_models  # here: it brings torch
+
+    simulator, model = a["simulator"], a["model"] or str(released_models())
+    simulated = simulator != "none"
+    if _yes(a, "arm_on_start") and not simulated:
+        raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
+    if _yes(a, "train") and not a["record"]:
+        raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
+    arm = _arm_file(a["arm"] or (simulator if simulated else "generic"))
+    profile = read_parameters(arm)
+    driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
+    agent = {
+        "autostart": True,
+        "model": model,
+        "judge": topics.SIMULATOR_JUDGE if simulator == "mujoco" else topics.JUDGE,
+        "floor_height": float(profile.get("floor_height", 0.0)),
+    }
+    nodes = [_node("arm_driver", driver, files=(arm,)), _node("agent", agent)]
+    if simulator == "mujoco":
+        nodes.insert(0, _node("simulator", _simulator(a)))
+    else:
+        nodes.append(_node("success_detector"))
+    if not simulated and a["camera"] != "none":
+        nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
+    if a["record"]:
+        nodes.append(_node("episode_logger", {"folder": a["record"]}))
+    if _yes(a, "train"):
+        nodes.append(_node("trainer", {"episodes": a["record"], "models": model, "deploy": True}))
+    count = _number(a, "grasps", int)
+    if count:
+        settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}
+        nodes.append(_node("attempts", settings))
+    sim_time = simulator == "gazebo" or _yes(a, "clock")
+    return [_with_clock(node, a, sim_time) for node in nodes]
+
+
+def collect(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Grasp after grasp, all recorded."""
+    if not a["record"]:
+        raise InvalidInput("record is empty, expected a folder for the episodes")
+    return grasp(a)
+
+
+def train(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Learn from a folder of episodes that others write to."""
+    settings = {"episodes": a["episodes"], "models": a["models"], "preset": a["preset"]}
+    return [_with_clock(_node("trainer", settings), a, False)]
+
+
+def replay(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Publish what an episode recorded, at its own pace."""
+    if not Path(a["episode"]).is_dir() or not a["episode"]:
+        raise InvalidInput(f"episode is {a['episode']!r}, expected the folder of a recorded episode")
+    return [_node("replay", {"episode": a["episode"], "rate": _number(a, "rate", float)})]
+
+
+Graph = Callable[[Mapping[str, str]], list[NodeDescription]]
+_DEFAULTS = {"record": "episodes", "grasps": "100"}
+GRAPHS: dict[str, tuple[Graph, Sequence[Argument]]] = {
+    "grasp": (grasp, _GRASP),
+    "collect": (collect, [replace(each, default=_DEFAULTS.get(each.name, each.default)) for each in _GRASP]),
+    "train": (train, _TRAIN),
+    "replay": (replay, _REPLAY),
+}
+
+
+def build(name: str, given: Mapping[str, str]) -> list[NodeDescription]:
+    """The nodes of graph `name` with arguments `given`; the others have their defaults.
+
+    Raises InvalidInput on an unknown graph or argument, or a value that is not allowed.
+    """
+    if name not in GRAPHS:
+        raise InvalidInput(f"graph is {name!r}, expected one of {', '.join(GRAPHS)}")
+    make, arguments = GRAPHS[name]
+    known = {argument.name: argument for argument in arguments}
+    for key, value in given.items():
+        if key not in known:
+            raise InvalidInput(f"unknown argument {key}, expected one of {', '.join(known)}")
+        if known[key].choices and value not in known[key].choices:
+            raise InvalidInput(f"{key} is {value!r}, expected one of {', '.join(known[key].choices)}")
+    return make({argument.name: given.get(argument.name, argument.default) for argument in arguments})
+
+
+def shared(relative: str) -> Path:
+    """A file that the package installs below share/qtopt_agent, in a checkout or where it is installed."""
+    here = Path(__file__).resolve()
+    roots = [here.parents[2], *(prefix / "share/qtopt_agent" for prefix in (here.parents[5], Path(sys.prefix)))]
+    return next((root / relative for root in roots if (root / relative).exists()), roots[0] / relative)
+
+
+def _node(name: str, parameters: dict[str, Any] | None = None, files: tuple[Path, ...] = ()) -> NodeDescription:
+    return NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters or {}, parameter_files=files)
+
+
+def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
+    fewest, _, most = a["clutter"].partition("-")
+    if not (fewest.isdigit() and (most or fewest).isdigit()):
+        raise InvalidInput(f"clutter is {a['clutter']!r}, expected a number, or two as in 1-5")
+    return {
+        "objects": a["objects"],
+        "clutter": [int(fewest), int(most or fewest)],
+        "seed": _number(a, "seed", int),
+        "speed": _number(a, "speed", float),
+        "clock": _yes(a, "clock"),
+    }
+
+
+def _with_clock(node: NodeDescription, a: Mapping[str, str], sim_time: bool) -> NodeDescription:
+    parameters = dict(node.parameters)
+    if sim_time and node.name != "simulator":
+        parameters["use_sim_time"] = True
+    files = node.parameter_files
+    if a["params"]:
+        read_parameters(Path(a["params"]))
+        files = (*files, Path(a["params"]))
+    return replace(node, parameters=parameters, parameter_files=files)
+
+
+def _arm_file(arm: str) -> Path:
+    named = shared(f"config/arms/{arm}.yaml")
+    file = named if named.is_file() else Path(arm)
+    if not file.is_file():
+        known = ", ".join(sorted(each.stem for each in named.parent.glob("*.yaml")))
+        raise InvalidInput(f"arm is {arm!r}, expected a file or one of {known}")
+    return file
+
+
+def _yes(a: Mapping[str, str], name: str) -> bool:
+    return a[name] == "true"
+
+
+def _number(a: Mapping[str, str], name: str, kind: type[int] | type[float]) -> Any:
+    try:
+        return kind(a[name])
+    except ValueError as error:
+        raise InvalidInput(f"{name} is {a[name]!r}, expected a number") from error

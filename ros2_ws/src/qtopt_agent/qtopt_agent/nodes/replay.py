@@ -1,0 +1,69 @@
+"""Publishes what an episode recorded, byte for byte, at the pace at which it was recorded."""
+
+import threading
+import time
+from pathlib import Path
+
+from mcap.exceptions import McapError
+from mcap.reader import make_reader
+from qtopt_msgs.msg import EpisodeEvent, GraspStep
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.episodes.bag import mcap_file
+from qtopt_agent.nodes import topics
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.qos import RELIABLE
+from qtopt_agent.runtime.arm_profile import Parameter
+
+MEETING_TIME = 1.0  # s for subscribers to be found before the first message
+
+PARAMETERS = (
+    Parameter("episode", "", "Folder of a recorded episode."),
+    Parameter("rate", 1.0, "Recorded seconds in a second.", 0.01, 100.0),
+)
+
+
+class Replay(Node):
+    """Its thread reads and publishes; `finished` holds the exit code when it is done."""
+
+    def __init__(self) -> None:
+        super().__init__("replay")
+        p = declare(self, PARAMETERS)
+        self.finished: int | None = None
+        self._file, self._rate = mcap_file(Path(p["episode"]).expanduser()), p["rate"]
+        types = {topics.IMAGE: Image, topics.STEP: GraspStep, topics.EVENT: EpisodeEvent}
+        self._out = {topic: self.create_publisher(kind, topic, RELIABLE) for topic, kind in types.items()}
+        self._stopping = threading.Event()
+        threading.Thread(target=self._run, name="replay", daemon=True).start()
+
+    def stop(self) -> bool:
+        """End before the next message."""
+        self._stopping.set()
+        return True
+
+    def _run(self) -> None:
+        try:
+            self.finished = self._publish_all()
+        except (McapError, QtoptError, OSError) as error:
+            self.get_logger().error(f"{self._file}: {error}")
+            self.finished = 2
+
+    def _publish_all(self) -> int:
+        self._stopping.wait(MEETING_TIME)
+        began, first = time.monotonic(), None
+        with self._file.open("rb") as stream:
+            for _, channel, message in make_reader(stream).iter_messages(list(self._out)):
+                first = message.log_time if first is None else first
+                due = began + (message.log_time - first) * 1e-9 / self._rate
+                if self._stopping.wait(max(0.0, due - time.monotonic())):
+                    break
+                self._out[channel.topic].publish(message.data)
+        return 0
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node(Replay)

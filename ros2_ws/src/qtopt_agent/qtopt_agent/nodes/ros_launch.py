@@ -1,0 +1,43 @@
+"""A graph's description as a launch description of ROS 2. Imported by the files in launch/ only."""
+
+from typing import Any
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch_ros.actions import Node
+
+from qtopt_agent.nodes.graph import GRAPHS, build
+
+
+def description(name: str) -> Any:
+    """Launch graph `name`, with its arguments declared. All nodes end when one does."""
+    _, arguments = GRAPHS[name]
+    declared = [
+        DeclareLaunchArgument(
+            argument.name,
+            default_value=argument.default,
+            description=argument.description,
+            choices=list(argument.choices) or None,
+        )
+        for argument in arguments
+    ]
+
+    def start(context: Any) -> list[Any]:
+        given = {argument.name: context.launch_configurations[argument.name] for argument in arguments}
+        return [_action(node) for node in build(name, given)]
+
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def _action(node: Any) -> Any:
+    return Node(
+        package="qtopt_agent",
+        executable=node.module.rpartition(".")[2],
+        name=node.name,
+        namespace=node.namespace,
+        parameters=[*map(str, node.parameter_files), node.parameters],
+        remappings=list(node.remaps.items()),
+        arguments=list(node.arguments),
+        output="screen",
+        on_exit=Shutdown(reason=f"{node.name} has ended"),
+    )
