@@ -122,9 +122,28 @@ def checks(module: str) -> list[str]:
     return re.findall(r"^def (check_\w+)\(", (PROGRAMS / f"{module}.py").read_text(), re.M)
 
 
-def _lines(process: "subprocess.Popen[str]") -> str:
-    assert process.stderr
-    return process.stderr.read()
+class Peer:
+    """`peer` in a process of its own; its messages are collected."""
+
+    def __init__(self, on: Backend, domain: int) -> None:
+        self.process = on.start("peer", domain=domain)
+        self.errors: list[str] = []
+        assert self.process.stdout and self.process.stderr
+        self._reader = threading.Thread(target=self.errors.extend, args=(self.process.stderr,), daemon=True)
+        self._reader.start()
+        ready = self.process.stdout.readline()
+        if ready != "READY\n":
+            self.stop()
+            raise AssertionError(f"the peer did not start:\n{''.join(self.errors)}")
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self._reader.join(5)
 
 
 @pytest.fixture(scope="session")
@@ -133,31 +152,22 @@ def results(domain: int) -> Callable[..., dict[str, str | None]]:
 
     @cache
     def run(module: str, on: str, peer_on: str | None = None) -> dict[str, str | None]:
-        ours, theirs = backend(on), backend(peer_on) if peer_on else None
-        peer = theirs.start("peer", domain=domain) if theirs else None
-        drain = None
-        if peer:
-            ready = peer.stdout and peer.stdout.readline()
-            if ready != "READY\n":
-                peer.kill()
-                raise AssertionError(f"the peer did not start:\n{_lines(peer)}")
-            drain = threading.Thread(target=_lines, args=(peer,), daemon=True)
-            drain.start()
+        ours = backend(on)
+        peer = Peer(backend(peer_on), domain) if peer_on else None
         process = ours.start("harness", module, domain=domain)
         try:
             output, errors = process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
             output, errors = process.communicate()
-        finally:
-            if peer:
-                peer.send_signal(signal.SIGINT)
-                try:
-                    peer.wait(10)
-                finally:
-                    peer.kill()
+        if peer:
+            alive = peer.process.poll() is None
+            peer.stop()
+            if not alive:
+                return dict.fromkeys(checks(module), f"the peer ended on its own:\n{''.join(peer.errors)}")
         said = [line for line in output.splitlines() if line.startswith("RESULTS ")]
-        assert said, f"{module} on {on} gave no results:\n{output}\n{errors}"
+        if not said:
+            return dict.fromkeys(checks(module), f"{module} on {on} gave no results:\n{output}\n{errors}")
         found: dict[str, str | None] = json.loads(said[-1].removeprefix("RESULTS "))
         return found
 

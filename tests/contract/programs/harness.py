@@ -1,5 +1,6 @@
 """Runs every `check_*` function of a module and prints, as JSON, what each of them said: null, or its traceback."""
 
+import faulthandler
 import importlib
 import json
 import sys
@@ -69,6 +70,7 @@ def raises(kind, function, *args, **kwargs):
 
 
 def main():
+    faulthandler.dump_traceback_later(80, exit=True)  # says where, should it hang
     module = importlib.import_module(sys.argv[1])
     said = {}
     for name, function in vars(module).items():

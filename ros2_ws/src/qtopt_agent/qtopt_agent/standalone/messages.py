@@ -180,7 +180,7 @@ class _Field:
             return _from_wire(self.base, value) if self.is_message else value
         if self.code and self.sequence:
             numbers = array(self.code)
-            numbers.frombytes(value.tobytes())
+            numbers.frombytes(np.ascontiguousarray(value).view(np.uint8).data)
             return numbers
         if self.code:
             return value

@@ -16,6 +16,7 @@ from .context import Context, get_default_context
 from .task import Future
 
 _TASKS = ReentrantCallbackGroup()
+_LONGEST_WAIT = 1.0  # s
 Work = tuple[Callable[[], Any], CallbackGroup, Any]
 
 
@@ -145,18 +146,20 @@ class Executor:
             changes = self._context.changes
             if not self._context.ok():
                 raise ExternalShutdownException()
+            # Before looking for work: a timer that is due by now is either found there, or its group is busy, and
+            # whoever keeps it busy wakes this loop.
+            limits = [timer.wait_limit() for node in self._nodes for timer in node._timers]
             work = self._next()
             if work:
                 return work
-            limits = [] if end is None else [end - _now()]
-            timers = [timer.wait_limit() for node in self._nodes for timer in node._timers]
-            limits += [limit for limit in timers if limit is not None and limit > 0]
-            wait = min(limits, default=1.0)
-            if end is not None and _now() >= end:
-                return None
+            wait = min((limit for limit in limits if limit is not None and limit > 0), default=_LONGEST_WAIT)
+            if end is not None:
+                wait = min(wait, end - _now())
+                if wait <= 0:
+                    return None
             with self._context.condition:
                 if self._context.changes == changes:
-                    self._context.condition.wait(min(max(wait, 0), 1.0))
+                    self._context.condition.wait(min(wait, _LONGEST_WAIT))
         return None
 
 

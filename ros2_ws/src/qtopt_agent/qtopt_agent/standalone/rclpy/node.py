@@ -51,6 +51,7 @@ class Node(Parameters):
         self._remaps = arguments.remaps
         self._entities: list[Any] = []
         self._timers: list[Timer] = []
+        self._endpoints: list[Any] = []
         self._executor: Any = None
         self._logger = RcutilsLogger(self.get_fully_qualified_name().strip("/").replace("/", "."))
         self._clock = ROSClock()
@@ -211,6 +212,8 @@ class Node(Parameters):
             self._executor.remove_node(self)
         self._entities, self._timers = [], []
         if self._context.ok():
+            for endpoint in list(self._endpoints):
+                self._withdraw(endpoint)
             self._context.graph.remove_node(self._name, self._namespace)
 
     def count_publishers(self, topic_name: str) -> int:
@@ -260,6 +263,7 @@ class Node(Parameters):
         self._executor = executor
 
     def _announce(self, *endpoints: Any) -> None:
+        self._endpoints.extend(endpoints)
         self._context.graph.add(self._name, self._namespace, *endpoints)
 
     def _serve(self, entity: Any) -> Any:
@@ -273,10 +277,12 @@ class Node(Parameters):
         return all([self._withdraw(endpoint) for endpoint in endpoints]) and known
 
     def _withdraw(self, endpoint: Any) -> bool:
-        if self._context.ok():
+        known = any(kept is endpoint for kept in self._endpoints)
+        self._endpoints = [kept for kept in self._endpoints if kept is not endpoint]
+        if known and self._context.ok():
             self._context.graph.remove(self._name, self._namespace, endpoint)
             self._participant.remove(endpoint)
-        return True
+        return known
 
     def _follow_clock(self) -> None:
         simulated = self.get_parameter("use_sim_time").value
