@@ -1,0 +1,106 @@
+"""Learns from the episodes that are recorded, and publishes a new model whenever a round of training has ended."""
+
+from pathlib import Path
+from typing import Any
+
+from qtopt_msgs.msg import TrainerStatus
+from qtopt_msgs.srv import LoadModel
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from qtopt_agent.nodes import diagnostics, topics
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.qos import LATCHED
+from qtopt_agent.runtime.arm_profile import Parameter
+from qtopt_agent.runtime.trainer import Trainer, TrainerSettings, TrainerState
+
+PARAMETERS = (
+    Parameter("episodes", "episodes", "Folder of recorded episodes to watch."),
+    Parameter("models", "models", "Model store to publish in."),
+    Parameter("run", "training", "Folder of the training run: replay store, checkpoint, metrics."),
+    Parameter("preset", "compact", "Training preset: a name, or a .yaml file."),
+    Parameter("settings", "", "Changes to the preset, key=value with spaces between."),
+    Parameter("min_episodes", 100, "Episodes before the first round.", 1, 2**31),
+    Parameter("new_episodes", 50, "New episodes before each further round.", 1, 2**31),
+    Parameter("steps", 5000, "Gradient steps of a round.", 1, 2**31),
+    Parameter("seed", 0, "Of weights and batches.", 0, 2**31),
+    Parameter("period", 5.0, "Between two looks at the folder, s.", 0.1, 3600.0),
+    Parameter("deploy", False, "Ask the agent to load each new model."),
+)
+
+
+class TrainerNode(Node):
+    """Says how far it is. The training itself is another process."""
+
+    def __init__(self) -> None:
+        super().__init__("trainer")
+        p = declare(self, PARAMETERS)
+        settings = TrainerSettings(
+            Path(p["episodes"]).expanduser(),
+            Path(p["models"]).expanduser(),
+            Path(p["run"]).expanduser(),
+            p["preset"],
+            tuple(p["settings"].split()),
+            p["min_episodes"],
+            p["new_episodes"],
+            p["steps"],
+            p["seed"],
+        )
+        self._deploy = p["deploy"]
+        self._trainer = Trainer(settings, self._published)
+        self._out = self.create_publisher(TrainerStatus, topics.TRAINER, LATCHED)
+        self._agent = self.create_client(LoadModel, topics.LOAD_MODEL)
+        self.create_timer(p["period"], self._trainer.tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(1.0, self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        diagnostics.Diagnostics(self, self._diagnose)
+        self._state = TrainerState.WAITING
+
+    def stop(self) -> bool:
+        """End a round under way; its checkpoint is kept."""
+        self._trainer.stop()
+        return True
+
+    def _published(self, folder: Path) -> None:
+        self.get_logger().info(f"published {folder}")
+        if not self._deploy:
+            return
+        if self._agent.service_is_ready():
+            self._agent.call_async(LoadModel.Request(folder=str(folder.absolute()))).add_done_callback(self._loaded)
+        else:
+            self.get_logger().warning("no agent answers: it goes on with the model that it has")
+
+    def _loaded(self, future: Any) -> None:
+        answer = future.result()
+        if answer.success:
+            self.get_logger().info(f"the agent decides with {answer.model.version}")
+        else:
+            self.get_logger().error(f"the agent keeps {answer.model.version}: {answer.message}")
+
+    def _tell(self) -> None:
+        progress = self._trainer.progress
+        if progress.state != self._state:
+            log = self.get_logger().error if progress.state == TrainerState.FAILED else self.get_logger().info
+            log(f"{progress.state.name}: {progress.text}")
+        self._state = progress.state
+        message = TrainerStatus(
+            state=int(progress.state),
+            episodes=progress.episodes,
+            steps=progress.steps,
+            steps_per_second=progress.rate,
+            loss=progress.loss,
+            version=progress.version,
+            text=progress.text,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._out.publish(message)
+
+    def _diagnose(self) -> tuple[int, str, dict[str, object]]:
+        progress = self._trainer.progress
+        level = diagnostics.ERROR if progress.state == TrainerState.FAILED else diagnostics.OK
+        return level, progress.text or progress.state.name, {"steps": progress.steps, "episodes": progress.episodes}
+
+
+def main() -> int:
+    """Run the node."""
+    return run_node(TrainerNode)
