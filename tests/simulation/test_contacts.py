@@ -48,7 +48,7 @@ def test_a_finger_pressed_on_the_floor_does_not_sink_in() -> None:
     for _ in range(6):
         _move(robot, 0, 0, -0.06)
     for _ in range(5):  # the workspace ends above the floor: push on below it
-        robot._drive(np.array([*robot.pose()[:2], -0.05]), 0.0)
+        robot.follow(np.array([*robot.pose()[:2], -0.05]), 0.0, closed=False, duration=0.2)
     assert -0.001 < robot.pose()[2] < 0.001
     assert 0 < _depth(robot, BIN, PAD) < 0.001
 

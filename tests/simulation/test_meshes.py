@@ -133,7 +133,7 @@ def test_outlines_lie_on_the_simulated_shapes_which_rest_on_the_floor(folder: Pa
         assert gaps.max() < 1e-5
         assert abs(robot.outline(0)[:, 2].min()) < 1e-3
         moved = robot.outline(0)
-        robot._drive(robot.pose()[:3], 0.0)
+        robot.follow(robot.pose()[:3], 0.0, closed=False, duration=0.2)
         assert np.abs(robot.outline(0) - moved).max() < 1e-3
     assert seen == {"a", "b", "c"}
 
