@@ -38,7 +38,7 @@ def make_camera(profile: Profile, renderer: str) -> Camera:
     """The profile's camera, drawn by "rays" or "egl". Raises InvalidInput on any other renderer."""
     size = profile.observation.image_size
     # Small images are averaged from several rays a pixel, as a real lens and sensor would.
-    oversample = 2 if size[0] <= 64 else 1
+    oversample = 2 if size[0] < 64 else 1
     if renderer == "rays":
         return RayCamera(profile.camera, size, oversample)
     if renderer != "egl":
