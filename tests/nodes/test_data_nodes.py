@@ -68,7 +68,7 @@ def _cases():
                 yield pytest.param(file.stem, name, id=f"{file.stem}-{name}")
 
 
-MODULES = ("checks_camera", "checks_episode_logger", "checks_success_detector", "checks_trainer")
+MODULES = ("checks_camera", "checks_doctor", "checks_episode_logger", "checks_success_detector", "checks_trainer")
 
 
 @pytest.mark.parametrize("on", ["standalone", "rclpy"])

@@ -17,15 +17,15 @@ def doctor(
     camera: Annotated[
         str | None, typer.Option(help="Size of the camera's pictures, WIDTHxHEIGHT in px, that the model has to fit.")
     ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to listen to a running graph, s.")] = 3.0,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look at a configuration and say what is wrong with it. Exit code 1 if anything is."""
-    from qtopt_agent.core.errors import InvalidInput
+    """Say what is wrong with a running graph, or with --arm or --model with a configuration. Exit code 1 if it is."""
     from qtopt_agent.runtime.doctor import Severity, examine_arm_file, examine_model, worst
 
-    if arm is None and model is None:
-        raise InvalidInput("nothing to look at: give --arm, --model or both")
-    findings = examine_arm_file(arm) if arm is not None else []
+    findings = _running_graph(seconds) if arm is None and model is None else []
+    if arm is not None:
+        findings += examine_arm_file(arm)
     if model is not None:
         findings += examine_model(model, _size(camera) if camera else None)
     if json:
@@ -43,6 +43,31 @@ def show(findings: "list[Finding]") -> None:
         typer.echo(typer.style(f"{finding.severity.name:8}", fg=colours[finding.severity]) + finding.text)
         if finding.advice:
             typer.echo(f"{'':8}-> {finding.advice}")
+
+
+def _running_graph(seconds: float) -> "list[Finding]":
+    """What the node `doctor` finds, on ROS 2 where it is installed."""
+    import os
+    import subprocess
+    import sys
+
+    from qtopt_agent.core.errors import QtoptError
+    from qtopt_agent.runtime.doctor import Finding, Severity
+    from qtopt_agent.standalone.hooks import ros_is_installed
+    from qtopt_agent.standalone.processes import loopback
+
+    module, environment = "qtopt_agent.nodes.doctor", dict(os.environ)
+    command = [sys.executable, "-m", module]
+    if not ros_is_installed():
+        command[2:] = ["qtopt_agent.standalone.run", module]
+        environment.setdefault("CYCLONEDDS_URI", loopback())  # as `qtopt launch` does
+    done = subprocess.run(
+        [*command, "--ros-args", "-p", f"seconds:={seconds:.3f}"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0 or not done.stdout.strip():
+        raise QtoptError(f"could not look at the graph: the doctor's node ended with exit code {done.returncode}")
+    found = json_module.loads(done.stdout.splitlines()[-1])
+    return [Finding(Severity(each["severity"]), each["text"], each["advice"]) for each in found]
 
 
 def _size(text: str) -> tuple[int, int]:
