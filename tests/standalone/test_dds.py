@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -32,10 +31,7 @@ os.kill({reader}, signal.SIGSTOP)
 longest = 0.0
 for _ in range(30):
     start = time.monotonic()
-    try:
-        writer.write(bytes.fromhex('00010000') + bytes(921_600))
-    except TimeoutError:
-        pass
+    writer.write(bytes.fromhex('00010000') + bytes(921_600))
     longest = max(longest, time.monotonic() - start)
 print(longest)
 """

@@ -50,14 +50,13 @@ class Writer:
 
     entity: DataWriter[Any]
 
-    def write(self, data: bytes) -> None:
-        """Send CDR bytes. Raises TimeoutError where a reliable reader did not keep up for 0.1 s."""
+    def write(self, data: bytes) -> bool:
+        """Send CDR bytes. Returns False, with nothing sent, where a reliable reader left no room for 0.1 s."""
         data += b"\0" * (-len(data) % 4)
         code = _LIB.dds_write(self.entity._ref, ctypes.byref(_Sample(data, len(data))))
-        if code == DDSException.DDS_RETCODE_TIMEOUT:
-            raise TimeoutError("no room: a reliable reader is not keeping up")
-        if code < 0:
+        if code < 0 and code != DDSException.DDS_RETCODE_TIMEOUT:
             raise DDSException(code, "in dds_write")
+        return code == 0
 
 
 class Participant:

@@ -118,9 +118,9 @@ class Graph:
                 )
                 for (namespace, name), gids in self._nodes.items()
             ]
-            self._writer.write(
-                serialize(message_class(_INFO)(gid=gid(data=list(self._gid)), node_entities_info_seq=infos))
-            )
+            info = message_class(_INFO)(gid=gid(data=list(self._gid)), node_entities_info_seq=infos)
+            while not self._writer.write(serialize(info)):  # others must not miss it; they are given up after 10 s
+                pass
 
     def _listen(self) -> None:
         while self._reader.samples:

@@ -45,7 +45,8 @@ class Client:
         number, future = next(self._sequence), Future()
         with self._lock:
             self._pending[number] = future
-        self._requests.write(with_header(self._id + number.to_bytes(8, "little", signed=True), request))
+        if not self._requests.write(with_header(self._id + number.to_bytes(8, "little", signed=True), request)):
+            get_logger("rmw").warning(f"{self.srv_name}: request dropped, the server is not keeping up")
         return future
 
     def remove_pending_request(self, future: Future) -> None:

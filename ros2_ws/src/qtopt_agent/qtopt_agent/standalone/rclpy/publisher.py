@@ -27,10 +27,9 @@ class Publisher:
             raise TypeError(f"Expected {self.msg_type}, got {type(msg)}")
         if not self._context.ok():
             raise RuntimeError("Failed to publish: publisher's context is invalid")
-        try:
-            self._endpoint.write(msg if isinstance(msg, bytes) else serialize(msg))
-        except TimeoutError as error:
-            get_logger("rmw").warning(f"{self.topic}: message dropped, {error}", throttle_duration_sec=1.0)
+        if not self._endpoint.write(msg if isinstance(msg, bytes) else serialize(msg)):
+            text = f"{self.topic}: message dropped, a reliable reader is not keeping up"
+            get_logger("rmw").warning(text, throttle_duration_sec=1.0)
 
     def get_subscription_count(self) -> int:
         """Number of readers that match."""

@@ -77,7 +77,8 @@ class Service:
         end = time.monotonic() + _RESPONSE_READER_WAIT
         while not self._client_listens(client) and time.monotonic() < end:
             time.sleep(0.002)
-        self._replies.write(with_header(header, response))
+        if not self._replies.write(with_header(header, response)):
+            get_logger("rmw").warning(f"{self.srv_name}: response dropped, a client is not keeping up")
 
     def _client_listens(self, client: int) -> bool:
         writer = self._requests.entity.get_matched_publication_data(client)
