@@ -11,7 +11,8 @@ from setuptools import find_packages, setup
 
 sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.1"]
 train = ["tensorboard>=2.18"]
-standalone = ["cyclonedds==11.0.1"]  # runs the nodes where ROS 2 is not installed
+# Runs the nodes where ROS 2 is not installed; there is no wheel for Python 3.14 yet.
+standalone = ["cyclonedds==11.0.1; python_version < '3.14'"]
 camera = ["opencv-python-headless>=4.6,<5"]  # version 5 breaks cv_bridge
 view = ["pillow>=10"]
 bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
@@ -36,6 +37,7 @@ NODES = (
     "episode_logger",
     "replay",
     "simulator",
+    "stop_guard",
     "success_detector",
     "trainer",
 )
