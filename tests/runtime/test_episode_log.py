@@ -199,6 +199,14 @@ def test_a_step_that_is_not_a_number_ends_the_recording_and_nothing_else(logged)
     assert "state is [nan" in logged.warned[0]
 
 
+def test_what_is_left_of_an_attempt_given_up_does_not_spoil_the_next_one_though_the_clock_went_back(logged):
+    made = wire(episode("bad", start=200.0))
+    other = wire(episode(size=(8, 8), start=200.0))
+    logged.send([*made[:5], *other[5:7], *made[7:]])
+    logged.send(wire(episode("good")))
+    assert [folder.name for folder in logged.episodes] == ["good"] and len(logged.warned) == 1
+
+
 def test_images_that_change_their_size_end_the_recording(logged):
     sent = wire(episode())
     other = wire(episode(size=(8, 8)))

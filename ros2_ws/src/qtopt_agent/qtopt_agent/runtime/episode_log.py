@@ -104,7 +104,8 @@ class EpisodeLog:
         self._heard = self._steady()
         if message.kind == START:
             self._cut("the next attempt began before its end came")
-            self._steps = deque(step for step in self._steps if step.stamp >= stamp_of(message))
+            if self._steps and (self._steps[0].steps != 0 or self._steps[0].stamp < stamp_of(message)):
+                self._steps.clear()  # left over from an attempt that was given up
             self._begin(message.episode_id, data)
         elif self._recording and self._recording.episode_id == message.episode_id:
             self._end = _Waiting(stamp_of(message), data, message.steps)
