@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from qtopt_agent.cli.bench_decide import decide
+from qtopt_agent.cli.bench_graph import graph
 from qtopt_agent.cli.bench_simulate import simulate
 from qtopt_agent.cli.collect import collect
 from qtopt_agent.cli.demo import demo
@@ -55,6 +56,7 @@ app.add_typer(episodes, name="episodes")
 
 bench = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
 bench.command()(decide)
+bench.command()(graph)
 bench.command()(simulate)
 app.add_typer(bench, name="bench")
 
