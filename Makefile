@@ -30,7 +30,7 @@ train: $(DEMO)
 	test -d runs/models/mine || .venv/bin/qtopt export --run runs/compact --version mine --store runs/models
 
 demo-graph: $(DEMO)
-	.venv/bin/qtopt launch grasp simulator:=mujoco grasps:=50 result:=demo-graph.json
+	.venv/bin/qtopt launch grasp simulator:=mujoco grasps:=50
 
 bench: $(DEMO)
 	.venv/bin/qtopt bench decide

@@ -58,7 +58,8 @@ class Agent(LifecycleNode):
         self._active = False
         self._asked_judge = False
         self._wake = threading.Event()
-        self._begin = threading.Lock()
+        self._choosing = threading.Lock()
+        self._taken = False  # by a goal, from its acceptance to its result
         self._loading = threading.Lock()
         self._refused: set[Path] = set()
         self._latency = self._oldest = 0.0
@@ -169,8 +170,11 @@ class Agent(LifecycleNode):
             self._wake.set()
 
     def _on_goal(self, request: Any) -> GoalResponse:
-        ready = self._active and self._core is not None and not self._core.busy
-        return GoalResponse.ACCEPT if ready else GoalResponse.REJECT
+        with self._choosing:
+            if self._taken or not self._active:
+                return GoalResponse.REJECT
+            self._taken = True
+        return GoalResponse.ACCEPT
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
         if self._core is not None:
@@ -179,12 +183,17 @@ class Agent(LifecycleNode):
         return CancelResponse.ACCEPT
 
     def _execute(self, handle: Any) -> Any:
+        try:
+            return self._try_grasp(handle)
+        finally:
+            self._taken = False
+
+    def _try_grasp(self, handle: Any) -> Any:
         core = self._core
         assert core is not None  # no goal is accepted before
         goal = conversions.goal(handle.request)
         try:
-            with self._begin:  # two goals may have been accepted at the same time
-                episode_id = core.begin(goal)
+            episode_id = core.begin(goal)
         except InvalidInput as error:
             handle.abort()
             return Grasp.Result(message=str(error))

@@ -77,7 +77,7 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         "judge": topics.SIMULATOR_JUDGE if simulator == "mujoco" else topics.JUDGE,
         "floor_height": float(profile.get("floor_height", 0.0)),
     }
-    nodes = [_node("arm_driver", driver, files=(arm,)), _node("agent", agent)]
+    nodes = [_node("arm_driver", driver, files=(arm,)), _node("stop_guard", files=(arm,)), _node("agent", agent)]
     if simulator == "mujoco":
         nodes.insert(0, _node("simulator", _simulator(a)))
     else:

@@ -1,0 +1,185 @@
+"""The agent before a driver made by hand: what it asks for, what it refuses, how an attempt ends."""
+
+import math
+import os
+import signal
+from contextlib import contextmanager
+
+from action_msgs.msg import GoalStatus
+from arm_tools import Arm, driver
+from graph_tools import Spinning, folder, running, until
+from harness import result
+from model_tools import put, put_broken
+from qtopt_msgs.action import Grasp
+from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, ModelInfo
+from qtopt_msgs.srv import LoadModel
+from rclpy.action import ActionClient
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+FAST = {"limits": {"speed": 0.6, "acceleration": 8.0}}
+GENEROUS = {"image_age": 2.0, "mismatch": 0.5, "status_timeout": 5.0, "judge": "", "input_timeout": 1.0}
+
+
+class Client:
+    """Sends goals and hears everything that the agent says."""
+
+    def __init__(self, node):
+        self.action = ActionClient(node, Grasp, "/qtopt/grasp", callback_group=ReentrantCallbackGroup())
+        self.feedback, self.commands, self.steps, self.events, self.models = [], [], [], [], []
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        for kind, topic, found, qos in (
+            (GraspCommand, "command", self.commands, 100),
+            (GraspStep, "step", self.steps, 100),
+            (EpisodeEvent, "event", self.events, 100),
+            (ModelInfo, "model", self.models, latched),
+        ):
+            node.create_subscription(kind, f"/qtopt/{topic}", found.append, qos)
+
+    def send(self, **goal):
+        until(self.action.server_is_ready, "the agent")
+        sent = self.action.send_goal_async(
+            Grasp.Goal(**goal), feedback_callback=lambda message: self.feedback.append(message.feedback)
+        )
+        return result(sent, 30.0)
+
+    def grasp(self, **goal):
+        handle = self.send(**goal)
+        assert handle.accepted
+        return result(handle.get_result_async(), 60.0)
+
+    def last_is_a_stop(self):
+        until(lambda: self.commands and self.commands[-1].terminate, "the last command is to stop")
+
+
+@contextmanager
+def agent(model=None, **changes):
+    with folder() as root, Spinning("probe") as probe:
+        client = Client(probe.node)
+        settings = {"autostart": True, "model": str(model or put(root / "store", "first").parent), "watch": 0.2}
+        with (
+            running(driver(**FAST), ("agent", settings | GENEROUS | changes)) as graph,
+            Arm(probe.node) as arm,
+        ):
+            client.graph, client.arm, client.root = graph, arm, root
+            client.load = probe.node.create_client(LoadModel, "/agent/load_model")
+            arm.armed()
+            until(client.action.server_is_ready, "the agent")
+            yield client
+
+
+def check_an_attempt_gives_feedback_steps_events_and_a_result():
+    with agent() as client:
+        ended = client.grasp(max_steps=3, seed=1)
+        assert ended.result.outcome in (Grasp.Result.STEP_LIMIT, Grasp.Result.TERMINATED), ended.result
+        assert ended.status == GoalStatus.STATUS_SUCCEEDED and not ended.result.judged
+        count = ended.result.steps
+        until(lambda: len(client.steps) == count and len(client.events) == 2, "all is told")
+        assert [step.index for step in client.steps] == list(range(count))
+        assert client.steps[-1].terminal and not any(step.terminal for step in client.steps[:-1])
+        begin, end = client.events
+        assert (begin.kind, end.kind, end.steps) == (EpisodeEvent.START, EpisodeEvent.END, count)
+        assert begin.episode_id == end.episode_id == ended.result.episode_id
+        assert {said.phase for said in client.feedback} >= {Grasp.Feedback.MOVING}
+        assert any(math.isfinite(said.q) for said in client.feedback)
+        for step in client.steps:
+            capture, decided, done = (
+                stamp.sec + stamp.nanosec * 1e-9
+                for stamp in (step.header.stamp, step.inference_stamp, step.command_stamp)
+            )
+            assert capture < decided < done
+
+
+def check_an_attempt_can_be_cancelled_at_every_step():
+    with agent() as client:
+        for step in range(4):
+            client.feedback.clear()
+            handle = client.send(seed=step)
+            until(lambda step=step: any(said.step >= step for said in client.feedback), "the step")
+            assert result(handle.cancel_goal_async(), 20.0).goals_canceling
+            ended = result(handle.get_result_async(), 20.0)
+            assert ended.status == GoalStatus.STATUS_CANCELED
+            assert ended.result.outcome == Grasp.Result.CANCELLED
+            client.last_is_a_stop()
+            until(lambda: not client.arm.status().moving, "no motion")
+        client.arm.stands()
+
+
+def check_a_second_goal_is_refused_while_one_is_under_way():
+    with agent() as client:
+        handle = client.send()
+        assert not client.send().accepted
+        result(handle.cancel_goal_async(), 20.0)
+
+
+def check_a_frozen_picture_is_not_decided_from():
+    with agent() as client:
+        client.arm.frozen_at = client.arm.stamp(client.arm.clock())
+        ended = client.grasp()
+        assert ended.result.outcome in (Grasp.Result.NO_INPUT, Grasp.Result.SAFETY_STOP), ended.result
+        assert ended.status == GoalStatus.STATUS_ABORTED
+        client.last_is_a_stop()
+
+
+def check_a_picture_that_changes_its_size_ends_the_attempt():
+    with agent() as client:
+        handle = client.send()
+        until(lambda: client.steps, "a step")
+        client.arm.size = (48, 64)
+        ended = result(handle.get_result_async(), 30.0)
+        assert ended.result.outcome == Grasp.Result.NO_INPUT and "64x48" in ended.result.message, ended.result
+        client.last_is_a_stop()
+
+
+def check_a_disarmed_arm_ends_the_attempt():
+    with agent() as client:
+        handle = client.send()
+        until(lambda: client.steps, "a step")
+        client.arm.arm(False)
+        ended = result(handle.get_result_async(), 30.0)
+        assert ended.result.outcome == Grasp.Result.SAFETY_STOP, ended.result
+        client.arm.stands()
+
+
+def check_an_agent_killed_in_mid_motion_leaves_a_standing_arm():
+    with agent() as client:
+        client.send()
+        until(lambda: client.arm.status().moving, "a motion")
+        os.kill(client.graph.pid("agent"), signal.SIGKILL)
+        until(lambda: not client.arm.status().moving, "no motion")
+        client.arm.stands()
+
+
+def check_a_driver_killed_in_mid_motion_ends_the_attempt():
+    with agent(status_timeout=1.0) as client:
+        handle = client.send()
+        until(lambda: client.arm.status().moving, "a motion")
+        os.kill(client.graph.pid("arm_driver"), signal.SIGKILL)
+        ended = result(handle.get_result_async(), 30.0)
+        assert ended.result.outcome == Grasp.Result.SAFETY_STOP and "silent" in ended.result.message
+        client.last_is_a_stop()
+
+
+def check_models_are_changed_while_it_runs_and_bad_ones_kept_out():
+    with agent() as client:
+        until(lambda: client.models, "the model is told, also to a late listener")
+        assert client.models[-1].version == "first" and client.models[-1].profile == "compact"
+        store = client.root / "store"
+        put_broken(store, "zbroken")
+        until(lambda: "new model kept out" in client.graph.said(), "refused")
+        answer = result(client.load.call_async(LoadModel.Request(folder=str(store / "zbroken"))), 30.0)
+        assert not answer.success and "sha256" in answer.message, answer
+        assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
+        assert client.models[-1].version == "first"
+        put(client.root / "other", "second")
+        answer = result(client.load.call_async(LoadModel.Request(folder=str(client.root / "other"))), 30.0)
+        assert answer.success and answer.model.version == "second"
+        until(lambda: client.models[-1].version == "second", "told")
+        assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
+        assert client.steps[-1].model_version == "second"
+
+
+def check_a_missing_model_ends_the_process():
+    with running(("agent", {"autostart": True, "model": "/nowhere"})) as graph:
+        until(lambda: graph.ended("agent"), "it ends")
+        assert "no folder '/nowhere'" in graph.said()

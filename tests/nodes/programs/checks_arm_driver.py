@@ -1,0 +1,159 @@
+"""The arm driver with everything around it going wrong: the last that the arm hears is a stop."""
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+
+import numpy as np
+from arm_tools import Arm, driver
+from graph_tools import Spinning, running, until
+from qtopt_msgs.msg import SafetyStatus as Status
+from rosgraph_msgs.msg import Clock
+
+QUICK = {"ages": {"camera": 0.4, "gripper": 1.0, "pose": 1.0, "command": 0.5}}
+
+
+@contextmanager
+def armed(**changes):
+    with running(driver(**changes)) as graph, Spinning("probe") as probe, Arm(probe.node) as arm:
+        arm.graph = graph
+        arm.armed()
+        yield arm
+
+
+def check_it_is_disarmed_at_first_and_says_so_to_a_command():
+    with running(driver()), Spinning("probe") as probe, Arm(probe.node) as arm:
+        until(lambda: arm.states, "a status")
+        assert arm.status().state == Status.DISARMED
+        until(arm.commands.get_subscription_count, "the driver listens")
+        until(lambda: arm.command(x=0.02) or Status.NOT_ARMED in arm.status().cuts, "the command is refused")
+        assert not arm.twists
+
+
+def check_a_driver_without_a_workspace_does_not_start():
+    with running(("arm_driver", {"autostart": True, "pose_topic": "/arm/pose"})) as graph:
+        until(lambda: graph.ended("arm_driver"), "it ends")
+        assert "workspace.low is missing" in graph.said()
+
+
+def check_a_motion_is_carried_out_and_ends():
+    with armed() as arm:
+        start = arm.position
+        arm.moving(x=0.03)
+        arm.repeating()
+        until(lambda: not arm.status().moving, "it ends")
+        assert abs((arm.position - start)[0] - 0.03) < 0.015, arm.position - start
+        assert max(np.linalg.norm(twist) for twist in arm.twists) < 0.0501
+        arm.stands()
+
+
+def check_a_command_out_of_the_box_is_cut_and_both_are_told():
+    with armed(limits={"speed": 0.3, "acceleration": 2.0}) as arm:
+        arm.moving(x=0.5)
+        arm.repeating()
+        until(lambda: not arm.status().moving, "it ends")
+        status = arm.status()
+        assert {Status.WORKSPACE, Status.TRANSLATION} <= set(status.cuts)
+        assert status.asked.translation.x == 0.5 and 0.1 < status.allowed.translation.x <= 0.1101
+        arm.command(z=-0.5)
+        until(lambda: arm.status().asked.sequence == arm.sequence, "heard")
+        until(lambda: not arm.status().moving, "it ends")
+        assert arm.position[2] > -0.01
+
+
+def check_a_silent_agent_stops_the_arm_until_somebody_resumes():
+    with armed(**QUICK) as arm:
+        arm.moving()
+        arm.stopped_for(Status.COMMAND_STALE)
+        arm.command(x=0.03)
+        until(lambda: Status.NOT_ARMED in arm.status().cuts, "refused")
+        assert arm.resume().success
+        arm.moving(x=0.03)
+
+
+def check_a_frozen_camera_stops_the_arm():
+    with armed(**QUICK) as arm:
+        arm.moving()
+        arm.repeating()
+        arm.frozen_at = arm.stamp(arm.clock())
+        arm.stopped_for(Status.CAMERA_STALE)
+
+
+def check_a_camera_at_2_hz_stops_the_arm():
+    with armed(**QUICK) as arm:
+        arm.moving(x=0.1)
+        arm.repeating()
+        arm.camera_period = 0.5
+        arm.stopped_for(Status.CAMERA_STALE)
+
+
+def check_a_pose_that_is_nan_stops_the_arm():
+    with armed() as arm:
+        arm.moving()
+        arm.repeating()
+        arm.position = np.array([np.nan, 0.0, 0.15])
+        until(lambda: arm.status().state in (Status.STOPPING, Status.HOLDING), "stopped")
+        arm.stopped_for(Status.NOT_FINITE)
+
+
+def check_a_command_that_is_nan_stops_the_arm():
+    with armed() as arm:
+        arm.moving()
+        arm.command(x=float("nan"))
+        arm.stopped_for(Status.NOT_FINITE)
+
+
+def check_two_agents_stop_the_arm():
+    with armed() as arm:
+        arm.moving()
+        arm.command(x=-0.05, writer="another")
+        arm.stopped_for(Status.SECOND_WRITER)
+
+
+def check_a_clock_that_jumps_back_stops_the_arm():
+    with running((*driver()[:1], {**driver()[1], "use_sim_time": True})), Spinning("probe") as probe:
+        begin, offset = time.monotonic_ns(), [100 * 10**9]
+        clock = lambda: time.monotonic_ns() - begin + offset[0]  # noqa: E731
+        with Arm(probe.node, clock) as arm:
+            out = probe.node.create_publisher(Clock, "/clock", 10)
+            probe.node.create_timer(0.01, lambda: out.publish(Clock(clock=arm.stamp(clock()))))
+            arm.armed()
+            arm.moving()
+            arm.repeating()
+            offset[0] -= 50 * 10**9
+            arm.stopped_for(Status.CLOCK_JUMP)
+
+
+def check_100_times_armed_and_disarmed():
+    with armed() as arm:
+        for _ in range(100):
+            assert arm.arm(False).success
+            until(lambda: arm.arm().success, "armed again")
+        arm.moving()
+        assert arm.arm(False).success
+        until(lambda: arm.status().state == Status.DISARMED, "disarmed")
+        arm.stands()
+
+
+def check_a_driver_that_is_asked_to_end_stops_the_arm_first():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with armed() as arm:
+            arm.moving()
+            os.kill(arm.graph.pid("arm_driver"), number)
+            until(lambda: arm.graph.ended("arm_driver"), "it ends")
+            arm.stands()
+
+
+def check_a_driver_killed_with_9_leaves_an_arm_that_is_told_to_stop():
+    name, parameters = driver()
+    guard = ("stop_guard", {key: value for key, value in parameters.items() if key != "autostart"})
+    with running((name, parameters), guard) as graph, Spinning("probe") as probe, Arm(probe.node) as arm:
+        arm.armed()
+        until(lambda: probe.node.count_publishers("/arm/target_twist") == 2, "the guard")
+        arm.moving()
+        arm.repeating()
+        time.sleep(0.2)
+        os.kill(graph.pid("arm_driver"), signal.SIGKILL)
+        until(lambda: not arm.twists[-1].any(), "a stop")
+        arm.stands()
