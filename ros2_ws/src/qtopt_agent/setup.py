@@ -59,6 +59,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/qtopt_agent"]),
         ("share/qtopt_agent", ["package.xml"]),
+        ("share/qtopt_agent/config", ["config/sros2_policy.xml"]),
         ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
     ],

@@ -217,9 +217,10 @@ class _Arm:
 
     def __init__(self, node: GraphBench, group: Any) -> None:
         self._node, self._on = node, True
-        self.state: DriverState = DriverState(DriverState.DISARMED)
+        self.state = DriverState.DISARMED
         self.moving, self.stopped = False, 0.0
-        self._cut, self._command, self._sequence = "", None, 0
+        self._cut, self._sequence = "", 0
+        self._command: Any = None
         self._last = dict.fromkeys(INPUTS, 0.0)
         self._pose = PoseStamped()
         self._pose.pose.position.z = 0.15
