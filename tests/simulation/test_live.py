@@ -24,7 +24,7 @@ def let_pass(world, seconds, period=0.01):
 
 def test_a_pose_is_reached_however_the_time_is_cut(world):
     start = world.pose()
-    goal = start[:3] + [0.02, -0.01, -0.03]
+    goal = np.add(start[:3], (0.02, -0.01, -0.03))
     for _ in range(20):
         world.set_pose(goal, float(start[3]) + 0.3)
         let_pass(world, 0.1, period=0.007)
