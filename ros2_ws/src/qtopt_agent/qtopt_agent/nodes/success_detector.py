@@ -112,7 +112,10 @@ class SuccessDetectorNode(Node):
 
     def _labelled(self, future: Any) -> None:
         answer = future.result()
-        (self.get_logger().info if answer.success else self.get_logger().warning)(answer.message)
+        if answer.success:
+            self.get_logger().info(answer.message)
+        else:
+            self.get_logger().warning(answer.message)
 
     def _fresh(self, name: str, message: Any) -> Any:
         if message is None:

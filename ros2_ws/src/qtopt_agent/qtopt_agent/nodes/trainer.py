@@ -79,9 +79,10 @@ class TrainerNode(Node):
 
     def _tell(self) -> None:
         progress = self._trainer.progress
-        if progress.state != self._state:
-            log = self.get_logger().error if progress.state == TrainerState.FAILED else self.get_logger().info
-            log(f"{progress.state.name}: {progress.text}")
+        if progress.state != self._state and progress.state == TrainerState.FAILED:
+            self.get_logger().error(progress.text)
+        elif progress.state != self._state:
+            self.get_logger().info(f"{progress.state.name}: {progress.text}")
         self._state = progress.state
         message = TrainerStatus(
             state=int(progress.state),
