@@ -86,7 +86,7 @@ def check_started_and_stopped_it_leaves_no_process():
                 assert {"agent", "arm_driver", "simulator", "stop_guard"} <= set(nodes), nodes
                 process.send_signal(number)
                 process.wait(30)
-            assert not [name for name, pid in nodes.items() if alive(pid)]
+            until(lambda nodes=nodes: not any(map(alive, nodes.values())), "all have ended", 10.0)
             heard.states.clear()
 
 

@@ -1,5 +1,6 @@
 """What every node's `main` does: join the graph, spin, and leave it in order on SIGINT or SIGTERM."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.standalone.run import LAUNCHER
 
 
 def run_node(make: Callable[[], Any], threads: int = 1) -> int:
@@ -39,7 +41,8 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
     executor.add_node(node)
     try:
         code: int | None = None if _autostart(node) else 2
-        while not asked and code is None:
+        launcher = int(os.environ.get(LAUNCHER, os.getppid()))
+        while not asked and code is None and os.getppid() == launcher:  # a dead launcher leaves no node behind
             executor.spin_once(timeout_sec=0.1)
             code = getattr(node, "finished", None)
     finally:  # also after a bug in a callback, an arm is told to stop

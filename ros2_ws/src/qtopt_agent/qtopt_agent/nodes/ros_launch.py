@@ -1,5 +1,6 @@
 """A graph's description as a launch description of ROS 2. Imported by the files in launch/ only."""
 
+import os
 from typing import Any
 
 from launch import LaunchDescription
@@ -7,6 +8,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 
 from qtopt_agent.nodes.graph import GRAPHS, build
+from qtopt_agent.standalone.run import LAUNCHER
 
 
 def description(name: str) -> Any:
@@ -38,6 +40,7 @@ def _action(node: Any) -> Any:
         parameters=[*map(str, node.parameter_files), node.parameters],
         remappings=list(node.remaps.items()),
         arguments=list(node.arguments),
+        additional_env={LAUNCHER: str(os.getpid())},
         output="screen",
         on_exit=Shutdown(reason=f"{node.name} has ended"),
     )
