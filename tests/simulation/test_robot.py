@@ -170,3 +170,12 @@ def test_the_script_needs_a_simulator() -> None:
     blind = type(observation)(observation.image, observation.state, observation.stamp)
     with pytest.raises(InvalidInput, match="privileged measurement"):
         ScriptedPolicy(LOWDIM).decide(blind, np.random.default_rng(0))
+
+
+def test_ending_moves_nothing_whatever_else_the_action_says():
+    robot = make_robot(LOWDIM)
+    robot.reset(0)
+    before = robot.pose()
+    ended = robot.execute(Action(np.full(3, 0.05, dtype=np.float32), 0.5, GripperCommand.CLOSE, terminate=True))
+    np.testing.assert_array_equal(robot.pose(), before)
+    np.testing.assert_array_equal(ended.to_vector(), [0, 0, 0, 0, 1, 0, 0, 1])

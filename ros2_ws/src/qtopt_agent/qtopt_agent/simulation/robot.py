@@ -11,6 +11,7 @@ from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
 from qtopt_agent.simulation.objects import ObjectSpec
@@ -20,8 +21,7 @@ from qtopt_agent.simulation.scene import BIN_HALF, LAYOUT_HALF, MAX_APERTURE, SU
 ObjectSource = Callable[[np.random.Generator], ObjectSpec]
 
 LIFT_HEIGHT = 0.08  # m: a grasp counts when the object's lowest point is above this, well clear of the walls
-_WORKSPACE_LOW = np.array([-BIN_HALF, -BIN_HALF, 0.003])
-_WORKSPACE_HIGH = np.array([BIN_HALF, BIN_HALF, 0.24])
+_WORKSPACE = WorkspaceBox((-BIN_HALF, -BIN_HALF, 0.003), (BIN_HALF, BIN_HALF, 0.24))
 _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force
 _CHUNK = 10  # substeps between two set points
 
@@ -152,7 +152,7 @@ class SimulatedRobot:
         return Observation(image, state, self.time, privileged)
 
     def execute(self, action: Action) -> Action:
-        """Move for one 0.2 s control step. Returns the action with its translation cut to the workspace.
+        """Move for one 0.2 s control step. Returns what was done: the translation cut to the workspace, none to end.
 
         Raises InvalidInput on a translation or yaw that is not finite.
         """
@@ -161,10 +161,10 @@ class SimulatedRobot:
         pose = self.pose()
         self._steps += 1
         if action.terminate:
-            return action
+            return Action(np.zeros(3, dtype=np.float32), 0.0, terminate=True)
         c, s = np.cos(pose[3]), np.sin(pose[3])
         to_world = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-        target = np.clip(pose[:3] + to_world @ action.translation, _WORKSPACE_LOW, _WORKSPACE_HIGH)
+        target = _WORKSPACE.clip(pose[:3] + to_world @ action.translation)
         if action.gripper != GripperCommand.KEEP:
             self._closed = action.gripper == GripperCommand.CLOSE
         self._drive(target, pose[3] + action.yaw, SUBSTEPS)
