@@ -11,8 +11,6 @@ from qtopt_agent.core.errors import InvalidInput
 
 
 class GripperCommand(IntEnum):
-    """What the jaw is asked to do."""
-
     """What the jaw does in one motion."""
 
     KEEP = 0
