@@ -45,7 +45,7 @@ STATE_PERIOD = 0.01  # s
 PARAMETERS = (
     Parameter("part", "", "decide, log or stop."),
     Parameter("model", "", "decide: folder of the model."),
-    Parameter("count", 100, "Decisions, or faults.", 1, 100_000),
+    Parameter("count", 100, "Decisions, or faults of each input.", 1, 100_000),
     Parameter("seconds", 60.0, "log: how long.", 1.0, 3600.0),
     Parameter("pid", 0, "log: process whose processor time is measured.", 0, 2**31),
 )
@@ -83,9 +83,10 @@ class GraphBench(Node):
             time.sleep(0.0005)
 
     def _decide(self) -> dict[str, Any]:
-        """Stamp of an image to the arrival of the command made from it, and the same decision in this process."""
+        """Stamp of an image to the command made from it, published and heard, and the same decision in this process."""
         alone = self._decide_alone()
-        latencies: list[float] = []
+        published: list[float] = []
+        heard: list[float] = []
         status = SafetyStatus(state=SafetyStatus.ARMED)
         statuses = self.create_publisher(SafetyStatus, topics.SAFETY, RELIABLE)
         jaws = self.create_publisher(GripperState, topics.GRIPPER_STATE, RELIABLE)
@@ -94,7 +95,9 @@ class GraphBench(Node):
         def on_command(command: Any) -> None:
             if command.sequence > status.asked.sequence or command.writer != status.asked.writer:
                 if np.isfinite(command.q):  # a stop is not decided from an image
-                    latencies.append(self.now() - seconds(command.header.stamp))
+                    image = seconds(command.header.stamp)
+                    published.append(seconds(command.inference_stamp) - image)
+                    heard.append(self.now() - image)
                 status.asked = status.allowed = command
             statuses.publish(status)
 
@@ -120,8 +123,8 @@ class GraphBench(Node):
         camera.start()
         try:
             self._wait(client.server_is_ready, "the agent is there")
-            while len(latencies) < self.p["count"]:
-                sent = client.send_goal_async(Grasp.Goal(seed=len(latencies)))
+            while len(published) < self.p["count"]:
+                sent = client.send_goal_async(Grasp.Goal(seed=len(published)))
                 self._wait(sent.done, "the agent takes a goal")
                 if not sent.result().accepted:
                     time.sleep(0.2)
@@ -131,7 +134,12 @@ class GraphBench(Node):
         finally:
             running = False
             camera.join()
-        return {"graph_ms": _quantiles(latencies), "one_process_ms": alone, "decisions": len(latencies)}
+        return {
+            "graph_ms": _quantiles(published),
+            "heard_ms": _quantiles(heard),
+            "one_process_ms": alone,
+            "decisions": len(published),
+        }
 
     def _decide_alone(self) -> dict[str, float]:
         """Image message to action, without any middleware."""
@@ -183,33 +191,48 @@ class GraphBench(Node):
         return {"images": frames, "seconds": seconds, "logger_cpu": used / seconds, "latest_image_ms": 1000 * late}
 
     def _stop(self) -> dict[str, Any]:
-        """Last valid message of one input to the driver's word that it stops the arm, in mid-motion."""
+        """Stamp of the last valid message of one input to the driver's stop, in mid-motion: when sent, when heard."""
         arm = _Arm(self, self._group)
         lock = self.create_client(SetBool, topics.ARM, callback_group=self._group)
         resume = self.create_client(Trigger, topics.RESUME, callback_group=self._group)
         self._wait(lambda: lock.service_is_ready() and resume.service_is_ready(), "the arm driver is there")
-        taken: dict[str, list[float]] = {name: [] for name in INPUTS}
+        sent: dict[str, list[float]] = {name: [] for name in INPUTS}
+        heard: dict[str, list[float]] = {name: [] for name in INPUTS}
+        rng, others = np.random.default_rng(0), 0
+        self._release(arm, lock, SetBool.Request(data=True))
         try:
-            for number in range(self.p["count"]):
-                release, request = (resume, Trigger.Request()) if number else (lock, SetBool.Request(data=True))
-                end = time.monotonic() + START
-                while arm.state != DriverState.ARMED:
-                    answer = release.call_async(request)
-                    self._wait(answer.done, "the arm driver answers")
-                    time.sleep(0.1)
-                    if time.monotonic() > end:
-                        raise QtoptError(f"the arm driver does not arm: {answer.result().message}")
+            while min(map(len, sent.values())) < self.p["count"]:
                 arm.begin_motion()
-                self._wait(lambda: arm.moving, "the arm moves")
-                time.sleep(0.2)
-                name = INPUTS[number % len(INPUTS)]
+                self._wait(lambda: arm.moving or arm.stopped, "the arm moves")
+                time.sleep(rng.uniform(0.1, 0.2))  # at any time between two set points
+                name = min(INPUTS, key=lambda each: len(sent[each]))
                 last = arm.cut(name)
-                self._wait(lambda: arm.state != DriverState.ARMED, f"a stop without {name}")
-                taken[name].append(arm.stopped - last)
+                self._wait(lambda: arm.stopped or not arm.moving, f"a stop without {name}")
+                if arm.stopped and arm.faults == [getattr(SafetyStatus, f"{name.upper()}_STALE")]:
+                    sent[name].append(arm.stop_sent - last)
+                    heard[name].append(arm.stop_heard - last)
+                else:  # a busy machine was late with another input too, or the motion has ended
+                    others += 1
+                    if others > 4 * self.p["count"]:
+                        raise QtoptError(f"the driver stops for other reasons, last for {arm.faults}")
                 arm.restore()
+                self._release(arm, resume, Trigger.Request())
         finally:
             arm.close()
-        return {"worst_ms": {name: 1000 * max(values) for name, values in taken.items() if values}}
+        both = {"sent_ms": sent, "heard_ms": heard}
+        return {"other_stops": others} | {
+            key: {name: _quantiles(each) for name, each in found.items()} for key, found in both.items()
+        }
+
+    def _release(self, arm: "_Arm", client: Any, request: Any) -> None:
+        """Arm or resume; refused until the arm is at rest and all inputs are there."""
+        end = time.monotonic() + START
+        while arm.stopped:
+            answer = client.call_async(request)
+            self._wait(answer.done, "the arm driver answers")
+            if time.monotonic() > end:
+                raise QtoptError(f"the arm driver does not arm: {answer.result().message}")
+            time.sleep(0.05)
 
 
 class _Arm:
@@ -217,8 +240,9 @@ class _Arm:
 
     def __init__(self, node: GraphBench, group: Any) -> None:
         self._node, self._on = node, True
-        self.state = DriverState.DISARMED
-        self.moving, self.stopped = False, 0.0
+        self.stopped, self.moving = True, False
+        self.faults: list[int] = []
+        self.stop_sent = self.stop_heard = 0.0
         self._cut, self._sequence = "", 0
         self._command: Any = None
         self._last = dict.fromkeys(INPUTS, 0.0)
@@ -242,7 +266,7 @@ class _Arm:
         self._command = command
 
     def cut(self, name: str) -> float:
-        """Silence one input; returns when it spoke last, s of steady time."""
+        """Silence one input; returns the stamp of its last message, s."""
         self._cut = name
         time.sleep(2 * STATE_PERIOD)
         return self._last[name]
@@ -260,9 +284,11 @@ class _Arm:
         self._pose.pose = target.pose
 
     def _hear(self, status: Any) -> None:
-        if self.state == DriverState.ARMED and status.state != DriverState.ARMED:
-            self.stopped = time.monotonic()
-        self.state, self.moving = DriverState(status.state), status.moving
+        stopped = status.state != DriverState.ARMED
+        if stopped and not self.stopped:
+            self.stop_sent, self.stop_heard = seconds(status.header.stamp), self._node.now()
+            self.faults = list(status.faults)
+        self.stopped, self.moving = stopped, status.moving
 
     def _loop(self) -> None:
         turn = 0
@@ -279,11 +305,11 @@ class _Arm:
                 if self._cut != name and turn % every == 0:
                     message.header.stamp = stamp
                     publisher.publish(message)
-                    self._last[name] = time.monotonic()
+                    self._last[name] = seconds(stamp)
             command = self._command
             if command is not None and self._cut != "command" and turn % 5 == 0:
                 self._commands.publish(command)
-                self._last["command"] = time.monotonic()
+                self._last["command"] = seconds(stamp)
             time.sleep(STATE_PERIOD)
 
 
@@ -294,8 +320,8 @@ def _processor_time(pid: int) -> float:
 
 
 def _quantiles(seconds: list[float]) -> dict[str, float]:
-    p50, p99 = np.percentile(1000 * np.array(seconds), (50, 99))
-    return {"p50": float(p50), "p99": float(p99)}
+    p50, p99, worst = np.percentile(1000 * np.array(seconds), (50, 99, 100))
+    return {"p50": float(p50), "p99": float(p99), "worst": float(worst)}
 
 
 def main() -> int:

@@ -8,11 +8,12 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 
 from qtopt_agent.nodes.graph import GRAPHS, build
+from qtopt_agent.standalone.processes import BAD_INPUT, RESPAWN_DELAY
 from qtopt_agent.standalone.run import LAUNCHER
 
 
 def description(name: str) -> Any:
-    """Launch graph `name`, with its arguments declared. All nodes end when one does."""
+    """Launch graph `name`, with its arguments declared. All nodes end when one does that is needed."""
     _, arguments = GRAPHS[name]
     declared = [
         DeclareLaunchArgument(
@@ -32,6 +33,10 @@ def description(name: str) -> Any:
 
 
 def _action(node: Any) -> Any:
+    def ended(event: Any, context: Any) -> Any:
+        goes_on = node.respawn and event.returncode != BAD_INPUT
+        return None if goes_on else Shutdown(reason=f"{node.name} has ended")
+
     return Node(
         package="qtopt_agent",
         executable=node.module.rpartition(".")[2],
@@ -40,7 +45,10 @@ def _action(node: Any) -> Any:
         parameters=[*map(str, node.parameter_files), node.parameters],
         remappings=list(node.remaps.items()),
         arguments=list(node.arguments),
+        ros_arguments=["--enclave", f"/qtopt/{node.name}"],  # its keys, where ROS_SECURITY_ENABLE is true
         additional_env={LAUNCHER: str(os.getpid())},
         output="screen",
-        on_exit=Shutdown(reason=f"{node.name} has ended"),
+        respawn=node.respawn,
+        respawn_delay=RESPAWN_DELAY,
+        on_exit=ended,
     )

@@ -19,6 +19,7 @@ from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.tool_pose import wrapped
 from qtopt_agent.safety.watchdog import TOLERANCE, Watchdog
 
+LOOK_AHEAD = 1.5  # periods: a stop has to leave before an input's limit, and the next tick may be half a period late
 MAX_TICK = 0.1  # s: a set point never moves further than in this time, however late the tick comes
 HEADWAY = 0.001  # m: less than this nearer to the goal is no headway
 YAW_ARM = 0.1  # m/rad, to measure a way to go that is part turn: a jaw is about this wide
@@ -151,10 +152,11 @@ class ArmDriverCore:
         )
 
     def _found(self, now: float) -> tuple[Reason, ...]:
-        faults = list(self._watchdog.faults(now))
+        soon = now + LOOK_AHEAD * self.settings.period
+        faults = list(self._watchdog.faults(soon))
         if self._last_tick is not None and now < self._last_tick and Reason.CLOCK_JUMP not in faults:
             faults.append(Reason.CLOCK_JUMP)
-        if self.moving and now - self._command_heard > self.settings.ages.command:
+        if self.moving and soon - self._command_heard > self.settings.ages.command:
             faults.append(Reason.COMMAND_STALE)
         if self._measured is not None and self._distance_outside(self._measured) > self.settings.margin:
             faults.append(Reason.OUTSIDE)

@@ -1,6 +1,6 @@
 """What an arm driver may do and what it expects of its inputs: one set for each kind of arm."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 import numpy as np
@@ -26,6 +26,7 @@ class DriverSettings:
     output: Output
     rates: RateLimits = field(default_factory=RateLimits)
     ages: AgeLimits = field(default_factory=AgeLimits)
+    period: float = 0.01  # s between two set points
     gripper_effort: float = 20.0  # N, sent with every gripper command
     gripper_time: float = 1.0  # s from a gripper command to the end of its step
     lead: float = 0.03  # m that the set point may be ahead of the hand, which bounds the force of a contact
@@ -37,10 +38,17 @@ class DriverSettings:
     writer_timeout: float = 2.0  # s of silence after which another agent may take over
 
     def __post_init__(self) -> None:
-        names = "gripper_effort", "lead", "yaw_lead", "arrival", "patience", "tilt", "writer_timeout"
+        names = "period", "gripper_effort", "lead", "yaw_lead", "arrival", "patience", "tilt", "writer_timeout"
         for name in names:
             if not 0 < getattr(self, name) < np.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected finite and above 0")
         for name in ("gripper_time", "margin"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected finite and 0 or more")
+        for limit in fields(self.ages):
+            age = getattr(self.ages, limit.name)
+            if age < 3 * self.period:
+                raise InvalidInput(
+                    f"age limit of {limit.name} is {age} s, expected {3 * self.period} s or more: "
+                    "three times the time between two set points"
+                )
