@@ -1,6 +1,7 @@
 """The cross-entropy method over mixed actions, for a whole batch of states at once."""
 
-from typing import Final, NamedTuple
+import math
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +9,7 @@ from torch import Tensor, nn
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.action_code import ActionCode
-from qtopt_agent.maximizers.base import Maximum
-from qtopt_agent.q_functions.base import QFunction
+from qtopt_agent.maximizers.base import AskTell, check_finite
 
 
 class Search(NamedTuple):
@@ -20,19 +20,22 @@ class Search(NamedTuple):
     probability: Tensor
     elites: Tensor
     elite_logits: Tensor
-    best_action: Tensor
-    best_logit: Tensor
+    action: Tensor
+    logit: Tensor
     stats: Tensor
 
 
-class CEM(nn.Module):
+class CEM(AskTell):
     """Rubinstein and Kroese 2004, with the settings of Kalashnikov et al. 2018: 64 samples, 6 elites, 2 iterations.
 
     Continuous dimensions and angles are independent Gaussians clipped to their bounds (wrapped on a full circle), the
     flags one categorical; both are refitted to the elites. `keep_elites` lets elites stand again in the next
-    iteration, at no evaluation; `add_mean` replaces one sample of the last iteration by the mean (both from iCEM,
-    Pinneri et al. 2020). `return_best` gives the best sample seen, otherwise the last mean, for one more evaluation.
+    iteration, at no evaluation; `add_mean` replaces one sample of the last iteration by the mean; `population_decay`
+    divides the samples from one iteration to the next, down to twice the elites (all from iCEM, Pinneri et al. 2020).
+    `return_best` gives the best sample seen, otherwise the last mean, for one more evaluation.
     """
+
+    name = "cem"
 
     # In half ranges: samples reach the bounds, where many of the best grasping motions lie.
     INITIAL_STD: Final = 0.75
@@ -49,6 +52,7 @@ class CEM(nn.Module):
         *,
         keep_elites: bool = False,
         add_mean: bool = False,
+        population_decay: float = 1.0,
         return_best: bool = True,
         projection: nn.Module | None = None,
     ) -> None:
@@ -57,7 +61,11 @@ class CEM(nn.Module):
             raise InvalidInput(
                 f"{samples} samples, {elites} elites, {iterations} iterations: need 1 <= elites <= samples"
             )
+        if not 1 <= population_decay < math.inf:
+            raise InvalidInput(f"population_decay {population_decay}: expected at least 1")
         self.samples, self.elites, self.iterations = samples, elites, iterations
+        fewest = min(samples, 2 * elites)
+        self.populations = [max(fewest, int(samples / population_decay**i)) for i in range(iterations)]
         self.keep_elites, self.add_mean, self.return_best = keep_elites, add_mean, return_best
         self.rounds = iterations if return_best else iterations + 1
         self.code = ActionCode(space, projection)
@@ -65,16 +73,11 @@ class CEM(nn.Module):
     @property
     def evaluations(self) -> int:
         """Actions scored for each state."""
-        return self.samples * self.iterations + self.rounds - self.iterations
+        return sum(self.populations) + self.rounds - self.iterations
 
-    @torch.no_grad()
-    def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
-        """See Maximizer. Raises InvalidInput when the Q-function returns a value that is not finite."""
-        search = self.start(state.shape[0])
-        for i in range(self.rounds):
-            actions = self.ask(search, i, generator)
-            search = self.tell(search, i, actions, q.evaluate(embedding, state, actions))
-        return Maximum(search.best_action, search.best_logit, search.stats)
+    def settings(self) -> dict[str, Any]:
+        """What a model's manifest says of it."""
+        return {"name": self.name, "samples": self.samples, "elites": self.elites, "iterations": self.iterations}
 
     def start(self, batch: int) -> Search:
         """Gaussians over the whole range and every mode alike, for `batch` states."""
@@ -86,8 +89,8 @@ class CEM(nn.Module):
             probability=like.new_full([batch, code.choices], 1.0 / code.choices),
             elites=like.new_zeros([batch, 0, code.action_size]),
             elite_logits=like.new_zeros([batch, 0]),
-            best_action=like.new_zeros([batch, code.action_size]),
-            best_logit=like.new_full([batch], -float("inf")),
+            action=like.new_zeros([batch, code.action_size]),
+            logit=like.new_full([batch], -float("inf")),
             stats=like.new_zeros([0, batch, 3]),
         )
 
@@ -96,7 +99,7 @@ class CEM(nn.Module):
         mean, mode = search.mean.unsqueeze(1), search.probability.argmax(-1, keepdim=True)
         if iteration == self.iterations:
             return self.code.decode(mean, mode)
-        batch, n = search.mean.shape[0], self.samples
+        batch, n = search.mean.shape[0], self.populations[iteration]
         normal = torch.randn([batch, n, search.mean.shape[1]], generator=generator).to(mean.device)
         uniform = torch.rand([batch, n, 1], generator=generator).to(mean.device)
         unit = mean + search.std.unsqueeze(1) * normal
@@ -108,8 +111,7 @@ class CEM(nn.Module):
 
     def tell(self, search: Search, iteration: int, actions: Tensor, logits: Tensor) -> Search:
         """The search after scoring `actions` [B, N, A] with `logits` [B, N]."""
-        if not bool(torch.isfinite(logits.sum())):
-            raise InvalidInput("the Q-function returned a value that is not finite")
+        check_finite(logits)
         if iteration == self.iterations:
             mean, std, probability, elites, elite_logits, _, _, stats = search
             return Search(mean, std, probability, elites, elite_logits, actions[:, 0], logits[:, 0], stats)
@@ -122,7 +124,7 @@ class CEM(nn.Module):
         best = unit[:, :1]
         offset = self.code.difference(unit, best)
         std = offset.std(1, unbiased=False).clamp_min(self.MIN_STD)
-        better = elite_logits[:, 0] > search.best_logit
+        better = elite_logits[:, 0] > search.logit
         values = torch.sigmoid(elite_logits)
         stats = torch.stack([values[:, 0], values.mean(1), std.mean(1)], -1)
         return Search(
@@ -131,7 +133,37 @@ class CEM(nn.Module):
             probability=self.MIN_PROBABILITY + (1 - self.MIN_PROBABILITY * modes.shape[2]) * modes.mean(1),
             elites=elites,
             elite_logits=elite_logits,
-            best_action=torch.where(better.unsqueeze(-1), elites[:, 0], search.best_action),
-            best_logit=torch.where(better, elite_logits[:, 0], search.best_logit),
+            action=torch.where(better.unsqueeze(-1), elites[:, 0], search.action),
+            logit=torch.where(better, elite_logits[:, 0], search.logit),
             stats=torch.cat([search.stats, stats.unsqueeze(0)]),
+        )
+
+
+class ICEM(CEM):
+    """CEM with the options of iCEM (Pinneri et al. 2020) that make sense for a single action, all on.
+
+    Left out are the noise correlated in time and the plan shifted from one step to the next.
+    """
+
+    name = "icem"
+    POPULATION_DECAY: Final = 1.25
+
+    def __init__(
+        self,
+        space: ActionSpace,
+        samples: int = 64,
+        elites: int = 6,
+        iterations: int = 2,
+        *,
+        projection: nn.Module | None = None,
+    ) -> None:
+        super().__init__(
+            space,
+            samples,
+            elites,
+            iterations,
+            keep_elites=True,
+            add_mean=True,
+            population_decay=self.POPULATION_DECAY,
+            projection=projection,
         )

@@ -1,40 +1,53 @@
 """The baseline: uniform samples, of which the best is taken."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.action_code import ActionCode
-from qtopt_agent.maximizers.base import Maximum
-from qtopt_agent.q_functions.base import QFunction
+from qtopt_agent.maximizers.base import AskTell, Maximum, best_of, nothing_yet
+
+UNIFORM_SPREAD = 3**-0.5
+"""Standard deviation of the uniform distribution on -1..1."""
 
 
-class RandomShooting:
+class RandomShooting(AskTell):
     """Scores `samples` uniform valid actions a state and returns the best."""
 
+    name = "random"
+
     def __init__(self, space: ActionSpace, samples: int = 128, projection: nn.Module | None = None) -> None:
+        super().__init__()
         if samples < 1:
             raise InvalidInput(f"samples {samples}: expected at least 1")
         self.samples = samples
-        self._code = ActionCode(space, projection)
+        self.rounds = 1
+        self.code = ActionCode(space, projection)
 
     @property
     def evaluations(self) -> int:
         """Actions scored for each state."""
         return self.samples
 
-    @torch.no_grad()
-    def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
-        """See Maximizer. Raises InvalidInput when the Q-function returns a value that is not finite."""
-        shape = (len(state), self.samples)
-        unit = torch.rand([*shape, self._code.unit_size], generator=generator) * 2 - 1
-        choice = torch.randint(self._code.choices, shape, generator=generator)
-        actions = self._code.decode(unit, choice)
-        logits = q.evaluate(embedding, state, actions)
-        if not torch.isfinite(logits).all():
-            raise InvalidInput("the Q-function returned a value that is not finite")
-        best, index = logits.max(1)
-        values = torch.sigmoid(torch.stack([best, best], -1))
-        spread = torch.full([len(state), 1], 3**-0.5)  # standard deviation of the uniform distribution on -1..1
-        return Maximum(actions[torch.arange(len(state)), index], best, torch.cat([values, spread], -1)[None])
+    def settings(self) -> dict[str, Any]:
+        """What a model's manifest says of it."""
+        return {"name": self.name, "samples": self.samples}
+
+    def start(self, batch: int) -> Maximum:
+        """Nothing found yet, for `batch` states."""
+        return nothing_yet(self.code, batch)
+
+    def ask(self, search: Maximum, iteration: int, generator: torch.Generator) -> Tensor:
+        """Uniform actions [B, N, A]: every bound, angle and mode alike."""
+        code = self.code
+        shape = [search.logit.shape[0], self.samples]
+        unit = torch.rand([shape[0], shape[1], code.unit_size], generator=generator) * 2 - 1
+        choice = torch.randint(code.choices, shape, generator=generator)
+        return code.decode(unit.to(search.logit.device), choice.to(search.logit.device))
+
+    def tell(self, search: Maximum, iteration: int, actions: Tensor, logits: Tensor) -> Maximum:
+        """The best of `actions` [B, N, A] by `logits` [B, N]."""
+        return best_of(actions, logits, UNIFORM_SPREAD)

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.maximizers import CEM
+from qtopt_agent.maximizers import CEM, AskTell, Proposal
 from qtopt_agent.policies.greedy import draw_seed
 from qtopt_agent.q_functions import QFunction
 from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
@@ -30,13 +31,21 @@ WARM_UP = 3
 """Calls after which TorchScript's executor has settled on a plan."""
 
 
-class ScriptedPolicy(nn.Module):
-    """encode, evaluate and the whole CEM search in one module, written in the part of Python that TorchScript takes."""
+DeployableMaximizer = AskTell | Proposal
 
-    def __init__(self, q: QFunction, cem: CEM, profile: Profile) -> None:
+
+class ScriptedPolicy(nn.Module):
+    """encode, evaluate and the whole search in one module, written in the part of Python that TorchScript takes."""
+
+    proposes: Final[bool]
+
+    def __init__(self, q: QFunction, maximizer: DeployableMaximizer, profile: Profile) -> None:
         super().__init__()
         self.q = fuse_batch_norm(q)
-        self.cem = copy.deepcopy(cem)
+        self.maximizer = copy.deepcopy(maximizer)
+        self.proposes = isinstance(maximizer, Proposal)
+        if self.proposes and not q.proposes:
+            raise InvalidInput(f"{type(q).__name__} proposes no actions: take another maximiser")
         self.image_shape = [*profile.observation.image_size, 3]
         self.state_size = profile.observation.state_size
         self.spec = json.dumps(specification(profile))
@@ -72,11 +81,16 @@ class ScriptedPolicy(nn.Module):
         generator = generator.manual_seed(seed)
         with torch.no_grad():
             embedding = self.q.encode(image)
-            search = self.cem.start(image.shape[0])
-            for i in range(self.cem.rounds):
-                actions = self.cem.ask(search, i, generator)
-                search = self.cem.tell(search, i, actions, self.q.evaluate(embedding, state, actions))
-        return search.best_action, torch.sigmoid(search.best_logit), search.stats
+            if self.proposes:
+                unit, choice = self.q.propose(embedding, state)
+                actions = self.maximizer.code.decode(unit, choice)
+                best = self.maximizer.tell(actions, self.q.evaluate(embedding, state, actions))
+            else:
+                best = self.maximizer.start(image.shape[0])
+                for i in range(self.maximizer.rounds):
+                    actions = self.maximizer.ask(best, i, generator)
+                    best = self.maximizer.tell(best, i, actions, self.q.evaluate(embedding, state, actions))
+        return best.action, torch.sigmoid(best.logit), best.stats
 
 
 def specification(profile: Profile) -> dict[str, object]:
@@ -92,15 +106,15 @@ def specification(profile: Profile) -> dict[str, object]:
     }
 
 
-def script_policy(q: QFunction, cem: CEM, profile: Profile) -> torch.jit.ScriptModule:
-    """`q` and `cem` compiled into one module with the methods encode, evaluate and act."""
+def script_policy(q: QFunction, maximizer: DeployableMaximizer, profile: Profile) -> torch.jit.ScriptModule:
+    """`q` and `maximizer` compiled into one module with the methods encode, evaluate and act."""
     with _quiet():
-        return torch.jit.script(ScriptedPolicy(q, cem, profile).eval())
+        return torch.jit.script(ScriptedPolicy(q, maximizer, profile).eval())
 
 
-def export_policy(q: QFunction, profile: Profile, path: Path, cem: CEM | None = None) -> None:
-    """Write policy.pt for Python and C++; `cem` is the paper's 64 samples, 6 elites, 2 iterations if not given."""
-    module = script_policy(q, cem or CEM(profile.action_space), profile)
+def export_policy(q: QFunction, profile: Profile, path: Path, maximizer: DeployableMaximizer | None = None) -> None:
+    """Write policy.pt for Python and C++; the search is CEM with 64 samples, 6 elites, 2 iterations if not given."""
+    module = script_policy(q, maximizer or CEM(profile.action_space), profile)
     buffer = io.BytesIO()
     with _quiet():
         torch.jit.save(module, buffer)
