@@ -43,7 +43,7 @@ def test_an_exported_run_is_a_model_with_the_acting_weights(run, tmp_path):
 
 def test_the_manifest_says_how_the_model_was_made(run, tmp_path):
     manifest = json.loads((export_run(run, tmp_path, "tiny", 16, 4, 2) / "manifest.json").read_text())
-    assert manifest["cem"] == {"samples": 16, "elites": 4, "iterations": 2}
+    assert manifest["maximizer"] == {"name": "cem", "samples": 16, "elites": 4, "iterations": 2}
     training = manifest["training"]
     assert (training["steps"], training["seed"], training["preset"]["profile"]) == (3, 4, "lowdim")
     assert training["episodes"] >= 2

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from safetensors.torch import load_file
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
-from qtopt_agent.maximizers import CEM
+from qtopt_agent.maximizers import CEM, make_maximizer
 from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.runtime import model_store
 from qtopt_agent.runtime.model_store import describe, latest, list_models, load, publish, record_evaluation, verify
 
+RELEASED = Path(__file__).parents[2] / "models" / "compact-1"
 CEM_SMALL = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
 
 
@@ -76,7 +78,8 @@ def test_a_model_of_another_profile_is_refused(model):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"format": 2}, "format is 2, expected 1"),
+        ({"format": 3}, "format is 3, expected 1 or 2"),
+        ({"maximizer": None}, "maximizer is None, expected a dict"),
         ({"sha256": None}, "sha256 is None, expected a dict"),
         ({"version": 7}, "version is 7, expected a str"),
         ({"profile": "no-such"}, "unknown profile 'no-such'"),
@@ -133,3 +136,38 @@ def test_a_recorded_evaluation_joins_the_manifest_and_leaves_the_model_valid(mod
     record_evaluation(model, {"episodes": 10, "successes": 9})
     record_evaluation(model, {"episodes": 20, "successes": 19})
     assert [result["successes"] for result in verify(model)["evaluations"]] == [9, 19]
+
+
+def test_a_manifest_of_the_first_format_is_still_read(model):
+    manifest = describe(model)
+    del manifest["maximizer"]
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    edit(model, format=1, cem={"samples": 8, "elites": 2, "iterations": 1})
+    assert load(model).name == "untrained"
+    edit(model, cem=None)
+    with pytest.raises(IncompatibleModel, match="cem is None, expected a dict"):
+        load(model)
+
+
+def test_the_released_model_loads():
+    state = np.array([0.08, 0.2, 0, 0], np.float32)
+    observation = Observation(np.full((32, 32, 3), 90, np.uint8), state, 0.0)
+    assert describe(RELEASED)["format"] == 1
+    assert 0 <= load(RELEASED).decide(observation, np.random.default_rng(0)).q <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("icem", {"samples": 16, "elites": 4, "iterations": 3}),
+        ("random", {"samples": 48}),
+        ("grid", {"levels": [-1.0, 1.0]}),
+    ],
+)
+def test_a_model_of_any_deployable_maximiser_is_published_and_loaded(tmp_path, name, settings):
+    maximizer = make_maximizer(name, COMPACT.action_space, 16, 4, 3, (-1.0, 1.0))
+    folder = publish(tmp_path, name, COMPACT, make_q_function(COMPACT), maximizer, {})
+    assert describe(folder)["maximizer"] == {"name": name, **settings}
+    state = np.array([0.08, 0.2, 0, 0], np.float32)
+    decision = load(folder).decide(Observation(np.zeros((32, 32, 3), np.uint8), state, 0.0), np.random.default_rng(0))
+    np.testing.assert_allclose(COMPACT.action_space.project(decision.action), decision.action, atol=1e-6)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.q_functions.base import QFunction
@@ -47,13 +48,16 @@ class Maximizer(Protocol):
 class AskTell(nn.Module, ABC):
     """A maximiser that can be deployed: TorchScript hands no module to a function, so this one asks and is told.
 
-    `start` makes the state of a search, a NamedTuple with the fields of Maximum for the best so far. In each of `rounds`
-    rounds `ask` gives the actions to score and `tell` takes their logits.
+    `start` makes the state of a search, a NamedTuple that has Maximum's fields for the best so far. In each of `rounds`
+    rounds, `ask` gives the actions to score and `tell` takes their logits.
     """
 
     name: str
-    rounds: int
-    code: ActionCode
+
+    def __init__(self, space: ActionSpace, rounds: int, projection: nn.Module | None) -> None:
+        super().__init__()
+        self.rounds = rounds
+        self.code = ActionCode(space, projection)
 
     @property
     @abstractmethod

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import AskTell, check_finite
 
 
@@ -56,7 +55,7 @@ class CEM(AskTell):
         return_best: bool = True,
         projection: nn.Module | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(space, iterations if return_best else iterations + 1, projection)
         if not (1 <= elites <= samples and iterations >= 1):
             raise InvalidInput(
                 f"{samples} samples, {elites} elites, {iterations} iterations: need 1 <= elites <= samples"
@@ -67,8 +66,6 @@ class CEM(AskTell):
         fewest = min(samples, 2 * elites)
         self.populations = [max(fewest, int(samples / population_decay**i)) for i in range(iterations)]
         self.keep_elites, self.add_mean, self.return_best = keep_elites, add_mean, return_best
-        self.rounds = iterations if return_best else iterations + 1
-        self.code = ActionCode(space, projection)
 
     @property
     def evaluations(self) -> int:
@@ -146,7 +143,6 @@ class ICEM(CEM):
     """
 
     name = "icem"
-    POPULATION_DECAY: Final = 1.25
 
     def __init__(
         self,
@@ -164,6 +160,6 @@ class ICEM(CEM):
             iterations,
             keep_elites=True,
             add_mean=True,
-            population_decay=self.POPULATION_DECAY,
+            population_decay=1.25,
             projection=projection,
         )

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import AskTell, Maximum, best_of, nothing_yet
 
 MOST = 100_000
@@ -27,12 +26,10 @@ class Grid(AskTell):
     _choice: Tensor
 
     def __init__(self, space: ActionSpace, levels: Sequence[float], projection: nn.Module | None = None) -> None:
-        super().__init__()
+        super().__init__(space, rounds=1, projection=projection)
         if not levels or not all(-1 <= level <= 1 for level in levels):
             raise InvalidInput(f"levels {list(levels)}: expected at least one value, each in -1..1")
         self.levels = [float(level) for level in levels]
-        self.rounds = 1
-        self.code = ActionCode(space, projection)
         count = len(levels) ** self.code.unit_size * self.code.choices
         if count > MOST:
             raise InvalidInput(

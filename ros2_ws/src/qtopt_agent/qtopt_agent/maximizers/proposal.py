@@ -15,7 +15,8 @@ from qtopt_agent.q_functions.base import QFunction
 class Proposal(nn.Module):
     """Scores what `q.propose` names, one action a mode, and returns the best.
 
-    For NAF that is the analytic maximum (Gu et al. 2016), for an actor-critic the actor's action (Lillicrap et al. 2016).
+    With NAF that is the analytic maximum (Gu et al. 2016), with an actor-critic the actor's output (Lillicrap et al.
+    2016).
     """
 
     name = "proposal"

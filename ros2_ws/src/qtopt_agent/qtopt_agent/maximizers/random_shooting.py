@@ -1,31 +1,26 @@
 """The baseline: uniform samples, of which the best is taken."""
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import AskTell, Maximum, best_of, nothing_yet
-
-UNIFORM_SPREAD = 3**-0.5
-"""Standard deviation of the uniform distribution on -1..1."""
 
 
 class RandomShooting(AskTell):
     """Scores `samples` uniform valid actions a state and returns the best."""
 
     name = "random"
+    SPREAD: Final = 3**-0.5  # standard deviation of the uniform distribution on -1..1
 
     def __init__(self, space: ActionSpace, samples: int = 128, projection: nn.Module | None = None) -> None:
-        super().__init__()
+        super().__init__(space, rounds=1, projection=projection)
         if samples < 1:
             raise InvalidInput(f"samples {samples}: expected at least 1")
         self.samples = samples
-        self.rounds = 1
-        self.code = ActionCode(space, projection)
 
     @property
     def evaluations(self) -> int:
@@ -50,4 +45,4 @@ class RandomShooting(AskTell):
 
     def tell(self, search: Maximum, iteration: int, actions: Tensor, logits: Tensor) -> Maximum:
         """The best of `actions` [B, N, A] by `logits` [B, N]."""
-        return best_of(actions, logits, UNIFORM_SPREAD)
+        return best_of(actions, logits, self.SPREAD)

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ class ScriptedPolicy(nn.Module):
     def __init__(self, q: QFunction, maximizer: DeployableMaximizer, profile: Profile) -> None:
         super().__init__()
         self.q = fuse_batch_norm(q)
-        self.maximizer = copy.deepcopy(maximizer)
+        self.maximizer: Any = copy.deepcopy(maximizer)  # which of the two it is, TorchScript knows when compiling
         self.proposes = isinstance(maximizer, Proposal)
         if self.proposes and not q.proposes:
             raise InvalidInput(f"{type(q).__name__} proposes no actions: take another maximiser")

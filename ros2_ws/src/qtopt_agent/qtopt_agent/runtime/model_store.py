@@ -16,13 +16,15 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile, get_profile
-from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies import export_policy, load_policy
-from qtopt_agent.policies.scripted_module import specification
+from qtopt_agent.policies.scripted_module import DeployableMaximizer, specification
 from qtopt_agent.q_functions import MirroredQFunction, QFunction
 
-FORMAT = 1
+FORMAT = 2
 POLICY, WEIGHTS, MANIFEST = "policy.pt", "q.safetensors", "manifest.json"
+
+SEARCH_FIELDS = {1: "cem", 2: "maximizer"}
+"""Formats that are read, with the field in which each says how `act` searches."""
 
 Manifest = dict[str, Any]
 
@@ -32,7 +34,7 @@ def publish(
     version: str,
     profile: Profile,
     q: QFunction,
-    cem: CEM,
+    maximizer: DeployableMaximizer,
     training: dict[str, Any],
     mirrored: bool = False,
 ) -> Path:
@@ -51,7 +53,7 @@ def publish(
     partial = store / f".partial-{version}-{os.getpid()}"
     partial.mkdir(parents=True)
     try:
-        export_policy(MirroredQFunction(q, profile) if mirrored else q, profile, partial / POLICY, cem)
+        export_policy(MirroredQFunction(q, profile) if mirrored else q, profile, partial / POLICY, maximizer)
         save_file({name: value.contiguous() for name, value in q.state_dict().items()}, partial / WEIGHTS)
         (partial / WEIGHTS).chmod((partial / POLICY).stat().st_mode)  # safetensors makes files for the owner alone
         manifest = {
@@ -62,7 +64,7 @@ def publish(
             "camera": profile.camera,
             "specification": specification(profile),
             "network": {"name": profile.network, "aux_size": q.aux_size, "parameters": _count(q), "mirrored": mirrored},
-            "cem": {"samples": cem.samples, "elites": cem.elites, "iterations": cem.iterations},
+            SEARCH_FIELDS[FORMAT]: maximizer.settings(),
             "training": training,
             "evaluations": [],
             "sha256": {name: _sha256(partial / name) for name in (POLICY, WEIGHTS)},
@@ -83,16 +85,18 @@ def describe(folder: Path) -> Manifest:
         raise IncompatibleModel(f"{folder} is not a model: {MANIFEST}: {error.strerror}") from error
     except ValueError as error:
         raise IncompatibleModel(f"{folder / MANIFEST} is not JSON: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise IncompatibleModel(f"{folder / MANIFEST}: format is {found!r}, expected {FORMAT}")
+    found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+    if found not in tuple(SEARCH_FIELDS):
+        raise IncompatibleModel(
+            f"{folder / MANIFEST}: format is {found!r}, expected {' or '.join(map(str, SEARCH_FIELDS))}"
+        )
     kinds = {
         "version": str,
         "created": str,
         "profile": str,
         "specification": dict,
         "network": dict,
-        "cem": dict,
+        SEARCH_FIELDS[found]: dict,
         "training": dict,
         "evaluations": list,
         "sha256": dict,
