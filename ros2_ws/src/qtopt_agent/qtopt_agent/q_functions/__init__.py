@@ -1,7 +1,17 @@
 """Q-functions: torch modules that share encode() and evaluate()."""
 
+from qtopt_agent.q_functions.actor_critic import ActorCriticQFunction
 from qtopt_agent.q_functions.base import QFunction
 from qtopt_agent.q_functions.factory import make_q_function
 from qtopt_agent.q_functions.mirrored import MirroredQFunction
+from qtopt_agent.q_functions.naf import NafQFunction
+from qtopt_agent.q_functions.quantile import QuantileQFunction
 
-__all__ = ["MirroredQFunction", "QFunction", "make_q_function"]
+__all__ = [
+    "ActorCriticQFunction",
+    "MirroredQFunction",
+    "NafQFunction",
+    "QFunction",
+    "QuantileQFunction",
+    "make_q_function",
+]

@@ -18,6 +18,9 @@ class QFunction(nn.Module, ABC):
     Images are uint8 [B, H, W, 3], states float [B, S] and actions float [B, N, A], all in the profile's own units.
     """
 
+    proposes = False
+    """Whether `propose` names good actions, so that nothing needs to be searched."""
+
     _state_scale: Tensor
     _action_middle: Tensor
     _action_scale: Tensor
@@ -44,6 +47,13 @@ class QFunction(nn.Module, ABC):
     def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
         """Logits float32 [B, N] of N actions a state, from `encode`'s embedding."""
 
+    def propose(self, embedding: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One action for each of the K modes: unit coordinates [B, K, D] in -1..1, and int64 [B, K], which mode it is.
+
+        Coordinates and modes are those of `maximizers.ActionCode`, which turns them into actions.
+        """
+        raise InvalidInput(f"{type(self).__name__} proposes no actions")
+
     def auxiliary(self, embedding: Tensor, state: Tensor) -> Tensor:
         """Predictions [B, aux_size] of what only the simulator knows; used as an extra loss in training."""
         raise InvalidInput(f"{type(self).__name__} has no auxiliary output")
@@ -57,15 +67,3 @@ class QFunction(nn.Module, ABC):
 
     def _scaled_actions(self, actions: Tensor) -> Tensor:
         return (actions.to(self._action_scale.dtype) - self._action_middle) * self._action_scale
-
-
-def make_head(width: int) -> nn.Sequential:
-    """From the sum of a context and an action vector [..., width] to the logit [..., 1]: two hidden layers."""
-    return nn.Sequential(
-        nn.ReLU(inplace=True),
-        nn.Linear(width, width),
-        nn.ReLU(inplace=True),
-        nn.Linear(width, width),
-        nn.ReLU(inplace=True),
-        nn.Linear(width, 1),
-    )

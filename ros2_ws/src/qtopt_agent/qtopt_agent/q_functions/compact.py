@@ -5,12 +5,10 @@ from torch import Tensor, nn
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.q_functions.base import QFunction, make_head
-
-WIDTH = 128
+from qtopt_agent.q_functions.network import WIDTH, ContextNetwork
 
 
-class CompactQFunction(QFunction):
+class CompactQFunction(ContextNetwork):
     """Three strided convolutions, then fully connected layers; state and action join as added vectors.
 
     The action is added after the image, as in Kalashnikov et al. 2018 (appendix), but to a vector and not to a map.
@@ -19,6 +17,7 @@ class CompactQFunction(QFunction):
 
     def __init__(self, profile: Profile, aux_size: int = 0) -> None:
         super().__init__(profile, aux_size)
+        self.embedding_size = WIDTH
         height, width = profile.observation.image_size
         if not (32 <= height <= 96 and 32 <= width <= 96):
             raise InvalidInput(f"image size {height}x{width}: the compact network takes 32 to 96 pixels a side")
@@ -36,8 +35,7 @@ class CompactQFunction(QFunction):
         self.state_layer = nn.Linear(self.state_size, WIDTH)
         self.fused_layer = nn.Linear(WIDTH, WIDTH)
         self.fused_to_head = nn.Linear(WIDTH, WIDTH)
-        self.action_layer = nn.Linear(self.action_size, WIDTH, bias=False)
-        self.head = make_head(WIDTH)
+        self.add_head()
         self.auxiliary_head = nn.Linear(WIDTH, aux_size) if aux_size else None
 
     def encode(self, image: Tensor) -> Tensor:
@@ -47,10 +45,9 @@ class CompactQFunction(QFunction):
         # NHWC order is how channels_last memory already lies: flattening copies nothing.
         return self.image_layer(features.permute(0, 2, 3, 1).flatten(1))
 
-    def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
-        """Logits [B, N]: the image and state vector is made once and added to each action's."""
-        context = self.fused_to_head(self._fused(embedding, state)).unsqueeze(1)
-        return self.head(context + self.action_layer(self._scaled_actions(actions))).squeeze(-1).float()
+    def context(self, embedding: Tensor, state: Tensor) -> Tensor:
+        """Context [B, 128]."""
+        return self.fused_to_head(self._fused(embedding, state))
 
     def auxiliary(self, embedding: Tensor, state: Tensor) -> Tensor:
         """Predictions [B, aux_size]. Raises InvalidInput where aux_size is 0."""
