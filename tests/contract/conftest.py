@@ -22,6 +22,7 @@ import pytest
 
 pytest.importorskip("cyclonedds", reason="the contract runs on the stand-in, which needs qtopt_agent[standalone]")
 
+import qtopt_agent
 from qtopt_agent.standalone.processes import loopback
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -52,7 +53,7 @@ def _without_ros() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("ROS_", "RMW_", "AMENT_", "PYTHONPATH"))
     }
-    return kept | {"PYTHONUNBUFFERED": "1"}
+    return kept | {"PYTHONPATH": str(Path(qtopt_agent.__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
 
 
 @cache

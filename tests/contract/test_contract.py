@@ -9,13 +9,14 @@ import pytest
 from .conftest import backend, checks
 
 BACKENDS = ["standalone", "rclpy"]
+ALONE = [f"checks_{part}" for part in ("values", "parameters", "names", "time", "executors", "logging")]
 PAIRS = [(one, other) for one in BACKENDS for other in BACKENDS]
 
 
 @pytest.mark.parametrize("on", BACKENDS)
-@pytest.mark.parametrize("check", checks("checks_alone"))
-def test_alone(results: Callable[..., dict[str, str | None]], on: str, check: str) -> None:
-    said = results("checks_alone", on)[check]
+@pytest.mark.parametrize(("module", "check"), [(module, check) for module in ALONE for check in checks(module)])
+def test_alone(results: Callable[..., dict[str, str | None]], on: str, module: str, check: str) -> None:
+    said = results(module, on)[check]
     assert said is None, said
 
 

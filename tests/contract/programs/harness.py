@@ -1,5 +1,6 @@
 """Runs every `check_*` function of a module and prints, as JSON, what each of them said: null, or its traceback."""
 
+import contextlib
 import faulthandler
 import importlib
 import json
@@ -9,7 +10,7 @@ import time
 import traceback
 
 import rclpy
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 
 
 class Spinning:
@@ -39,6 +40,29 @@ class Spinning:
             node.destroy_node()
         rclpy.shutdown(context=self.context)
         self.thread.join(5)
+
+
+@contextlib.contextmanager
+def alone(*args, name="alone", **how):
+    """A node in a context of its own, not spinning."""
+    context = rclpy.Context()
+    rclpy.init(args=["--ros-args", *args] if args else [], context=context)
+    node = rclpy.create_node(name, context=context, **how)
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+
+
+def run(node, seconds):
+    """Serve the node for a while."""
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        executor.spin_once(timeout_sec=max(0.0, end - time.monotonic()))
+    executor.remove_node(node)
 
 
 def until(condition, limit=5.0, what="it"):

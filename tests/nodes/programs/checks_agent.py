@@ -9,7 +9,7 @@ from action_msgs.msg import GoalStatus
 from arm_tools import Arm, driver
 from graph_tools import Spinning, folder, running, until
 from harness import result
-from model_tools import put, put_broken
+from model_tools import made, put, put_broken
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, ModelInfo
 from qtopt_msgs.srv import LoadModel
@@ -164,6 +164,7 @@ def check_a_driver_killed_in_mid_motion_ends_the_attempt():
 
 
 def check_models_are_changed_while_it_runs_and_bad_ones_kept_out():
+    made("zbroken"), made("second")
     with agent() as client:
         until(lambda: client.models, "the model is told, also to a late listener")
         assert client.models[-1].version == "first" and client.models[-1].profile == "compact"

@@ -12,7 +12,8 @@ from qtopt_agent.runtime.model_store import publish
 
 
 @cache
-def _made(version):
+def made(version):
+    """A model, in a folder of its own. This takes a while, and an arm in this process is silent meanwhile."""
     import torch
 
     torch.set_num_threads(1)
@@ -23,14 +24,14 @@ def _made(version):
 def put(store, version):
     """A model `version` in the folder `store`, by one rename as the store itself does it."""
     store.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(_made(version), store / f".{version}")
+    shutil.copytree(made(version), store / f".{version}")
     return (store / f".{version}").rename(store / version)
 
 
 def put_broken(store, version):
     """A model of which one byte has changed on its way."""
     store.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(_made(version), store / f".{version}")
+    shutil.copytree(made(version), store / f".{version}")
     policy = store / f".{version}" / "policy.pt"
     content = bytearray(policy.read_bytes())
     content[len(content) // 2] ^= 1

@@ -29,10 +29,11 @@ def graph(
     from rich.table import Table
 
     from qtopt_agent.runtime import model_store
+    from qtopt_agent.runtime.released import released_models
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import NodeDescription
 
-    folder = model or model_store.latest(model_store.released_models())
+    folder = model or model_store.latest(released_models())
     agent = NodeDescription("agent", "qtopt_agent.nodes.agent", {"autostart": True, "model": str(folder), "judge": ""})
     ages = {f"ages.{name}": limit for name, limit in LIMITS.items()}
     driver = NodeDescription(

@@ -13,8 +13,9 @@ def list_models(
 ) -> None:
     """List models, oldest first, with what their evaluations found."""
     from qtopt_agent.runtime import model_store
+    from qtopt_agent.runtime.released import released_models
 
-    store = store or model_store.released_models()
+    store = store or released_models()
     manifests = [model_store.describe(folder) for folder in model_store.list_models(store)]
     if json:
         typer.echo(json_module.dumps(manifests, indent=2))

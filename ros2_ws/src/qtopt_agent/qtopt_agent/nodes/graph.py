@@ -9,6 +9,7 @@ from typing import Any
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
 from qtopt_agent.runtime.arm_profile import read_parameters
+from qtopt_agent.runtime.released import released_models
 from qtopt_agent.standalone.processes import NodeDescription
 
 # A graph ends when one of these has done its work; any other node's end is a failure, which ends it too.
@@ -60,8 +61,6 @@ _REPLAY = (
 
 def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     """Sense, decide, guard, act; and log and learn where asked."""
-    from qtopt_agent.runtime.model_store import released_models  # here: it brings torch
-
     simulator, model = a["simulator"], a["model"] or str(released_models())
     simulated = simulator != "none"
     if _yes(a, "arm_on_start") and not simulated:

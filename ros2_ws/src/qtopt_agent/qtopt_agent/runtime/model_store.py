@@ -155,14 +155,6 @@ def latest(store: Path) -> Path:
     return models[-1]
 
 
-def released_models() -> Path:
-    """The folder `models` here, or of the checkout that this package runs from. Raises InvalidInput without one."""
-    for folder in (Path("models"), *(parent / "models" for parent in Path(__file__).resolve().parents[5:6])):
-        if folder.is_dir():
-            return folder
-    raise InvalidInput("there is no folder models here, nor one that came with the package: name a model with --model")
-
-
 def record_evaluation(folder: Path, result: dict[str, Any]) -> None:
     """Add an evaluation's numbers to a model's manifest, by atomic rename."""
     manifest = describe(folder)

@@ -1,0 +1,37 @@
+"""Names of nodes, topics and services, and the arguments that change them."""
+
+import contextlib
+import io
+
+from harness import alone, raises
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+
+def check_names_are_expanded_and_remapped():
+    args = ["-r", "__ns:=/cell", "-r", "__node:=renamed", "-r", "camera:=/wrist/camera", "-r", "~/mine:=yours"]
+    with alone(*args) as node:
+        assert node.get_fully_qualified_name() == "/cell/renamed" and node.get_namespace() == "/cell"
+        topics = {
+            name: node.create_publisher(String, name, 1).topic_name for name in ("camera", "b/c", "/d", "~/e", "~/mine")
+        }
+        expected = {
+            "camera": "/wrist/camera",
+            "b/c": "/cell/b/c",
+            "/d": "/d",
+            "~/e": "/cell/renamed/e",
+            "~/mine": "/cell/yours",
+        }
+        assert topics == expected, topics
+        assert node.create_service(Trigger, "camera", lambda _, answer: answer).service_name == "/wrist/camera"
+        assert node.get_logger().name == "cell.renamed"
+    with alone() as node:
+        for bad in ("two words", "1st", "a//b", ""):
+            raises((ValueError, Exception), node.create_publisher, String, bad, 1)
+    raises(Exception, lambda: alone(name="no good").__enter__())
+
+
+def check_nothing_but_ros_arguments_follows_ros_args():
+    raises(Exception, lambda: alone("--no-such-flag").__enter__())
+    with contextlib.redirect_stderr(io.StringIO()):
+        raises(Exception, lambda: alone("-p", "no_value").__enter__())
