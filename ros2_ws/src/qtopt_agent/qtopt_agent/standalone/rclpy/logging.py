@@ -18,7 +18,9 @@ class LoggingSeverity(IntEnum):
 
 
 _levels: dict[str, LoggingSeverity] = {"": LoggingSeverity.INFO}
-_last_seen: dict[tuple[str, int, int], float] = {}  # place in the code -> time of its last line, s
+
+Place = tuple[str, int, int]  # in the code: file, line, instruction
+Filters = tuple[float, bool, bool]  # throttle_duration_sec, skip_first, once
 
 
 class RcutilsLogger:
@@ -26,6 +28,8 @@ class RcutilsLogger:
 
     def __init__(self, name: str = "") -> None:
         self.name = name
+        self._callers: dict[Place, tuple[LoggingSeverity, Filters]] = {}
+        self._last_seen: dict[Place, float] = {}  # time of a place's last line, s
 
     def get_child(self, name: str) -> "RcutilsLogger":
         """The logger `self.name` . `name`."""
@@ -56,18 +60,26 @@ class RcutilsLogger:
         once: bool = False,
         _depth: int = 1,
     ) -> bool:
-        """Write a line; `throttle_duration_sec` and `once` go by the place in the code. Returns whether it did."""
+        """Write a line; `throttle_duration_sec` and `once` go by the place in the code. Returns whether it did.
+
+        Raises ValueError where a place changes its severity or filters, TypeError on a message that is no text.
+        """
         if not self.is_enabled_for(severity):
             return False
-        if throttle_duration_sec is not None or once or skip_first:
-            frame = sys._getframe(_depth)
-            place = (frame.f_code.co_filename, frame.f_lineno, frame.f_lasti)
-            now, last = time.monotonic(), _last_seen.get(place)
+        frame = sys._getframe(_depth)
+        place = (frame.f_code.co_filename, frame.f_lineno, frame.f_lasti)
+        filters = (throttle_duration_sec or 0.0, skip_first, once)
+        if self._callers.setdefault(place, (LoggingSeverity(severity), filters)) != (severity, filters):
+            raise ValueError("Logger severity and filters cannot be changed between calls from one place.")
+        if any(filters):
+            now, last = time.monotonic(), self._last_seen.get(place)
             held = last is not None and (once or (throttle_duration_sec or 0) > now - last)
             if held or (skip_first and last is None):
-                _last_seen.setdefault(place, now)
+                self._last_seen.setdefault(place, now)
                 return False
-            _last_seen[place] = now
+            self._last_seen[place] = now
+        if not isinstance(message, str):
+            raise TypeError(f"message is {type(message).__name__}, expected str")
         stamp = "{}.{:09}".format(*divmod(time.time_ns(), 10**9))
         print(f"[{LoggingSeverity(severity).name}] [{stamp}] [{self.name}]: {message}", file=sys.stderr, flush=True)
         return True

@@ -8,6 +8,8 @@ from qtopt_agent.standalone.messages import serialize
 from .logging import get_logger
 from .qos import QoSProfile
 
+_logger = get_logger("rmw")
+
 
 class Publisher:
     """Sends messages of one type to a topic."""
@@ -29,7 +31,7 @@ class Publisher:
             raise RuntimeError("Failed to publish: publisher's context is invalid")
         if not self._endpoint.write(msg if isinstance(msg, bytes) else serialize(msg)):
             text = f"{self.topic}: message dropped, a reliable reader is not keeping up"
-            get_logger("rmw").warning(text, throttle_duration_sec=1.0)
+            _logger.warning(text, throttle_duration_sec=1.0)
 
     def get_subscription_count(self) -> int:
         """Number of readers that match."""

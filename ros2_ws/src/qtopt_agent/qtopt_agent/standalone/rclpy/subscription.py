@@ -14,6 +14,8 @@ from .executors import call
 from .logging import get_logger
 from .qos import QoSProfile
 
+_logger = get_logger("rmw")
+
 
 class Subscription:
     """Hands a topic's messages to a callback: the last `depth` that have not been handled."""
@@ -48,6 +50,6 @@ class Subscription:
             try:
                 data = deserialize(data, self.msg_type.TYPE)
             except (SerdeError, ValueError) as error:
-                get_logger("rmw").error(f"{self.topic}: not a {self.msg_type.TYPE}: {error}", throttle_duration_sec=1.0)
+                _logger.error(f"{self.topic}: not a {self.msg_type.TYPE}: {error}", throttle_duration_sec=1.0)
                 return
         call(self.callback, data)
