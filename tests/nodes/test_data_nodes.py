@@ -37,8 +37,8 @@ def with_messages() -> bool:
 
 
 @cache
-def said(module: str, on: str, domain: int) -> dict[str, str | None]:
-    """What each check of the module said, run once."""
+def said(module: str, on: str, domain: int, *names: str) -> dict[str, str | None]:
+    """What each check of the module, or of those named, said, run once."""
     backend = backends.backend(on)
     if on == "rclpy" and not with_messages():
         pytest.skip("ROS 2 is here without qtopt_msgs (colcon build): these nodes were NOT run on the real rclpy")
@@ -49,12 +49,18 @@ def said(module: str, on: str, domain: int) -> dict[str, str | None]:
         "PYTHONPATH": os.pathsep.join([*map(str, (PROGRAMS, CONTRACT / "programs")), *_paths(backend)]),
     }
     done = subprocess.run(
-        [*backend.command, "check_runner", module], env=environment, text=True, capture_output=True, timeout=LIMIT
+        [*backend.command, "check_runner", module, *names], env=environment, text=True, capture_output=True, timeout=LIMIT
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULTS ")]
     assert lines, f"{module} on {on} gave no results:\n{done.stdout}\n{done.stderr}"
     found: dict[str, str | None] = json.loads(lines[-1].removeprefix("RESULTS "))
-    return {name: text and f"{text}\n{done.stderr}" for name, text in found.items()}
+    return {name: text and _told(text, done.stderr) for name, text in found.items()}
+
+
+def _told(text: str, stderr: str) -> str:
+    """A check's traceback with all that was printed, or why it was skipped."""
+    skipped = re.search(r"^RuntimeError: (SKIP: .*)", text, re.M)
+    return skipped[1] if skipped else f"{text}\n{stderr}"
 
 
 def _paths(backend) -> list[str]:
@@ -68,13 +74,20 @@ def _cases():
                 yield pytest.param(file.stem, name, id=f"{file.stem}-{name}")
 
 
-MODULES = ("checks_camera", "checks_doctor", "checks_episode_logger", "checks_success_detector", "checks_trainer")
+MODULES = (
+    "checks_camera",
+    "checks_diagnostics",
+    "checks_doctor",
+    "checks_episode_logger",
+    "checks_success_detector",
+    "checks_trainer",
+)
 
 
 @pytest.mark.parametrize("on", ["standalone", "rclpy"])
 @pytest.mark.parametrize(("module", "name"), list(_cases()))
 def test_node(module, name, on, domain):
     text = said(module, on, domain)[name]
-    if text and "SKIP: " in text:
-        pytest.skip(text.split("SKIP: ")[1].splitlines()[0])
+    if text and text.startswith("SKIP: "):
+        pytest.skip(text.removeprefix("SKIP: "))
     assert text is None, text

@@ -18,11 +18,10 @@ LONG = 60.0  # s: whatever a busy machine does, it is done by then
 
 
 @contextmanager
-def running(*nodes):
-    """Start (name, module, parameters) node processes; yields the graph, whose `said` holds what they print."""
+def started(nodes):
+    """Start the described node processes; yields the graph, whose `said` holds what they print."""
     said = io.StringIO()
-    described = [NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters) for name, parameters in nodes]
-    with Processes(described, output=said, runner=RUNNER) as graph:
+    with Processes(nodes, output=said, runner=RUNNER) as graph:
         graph.said = said.getvalue
         try:
             yield graph
@@ -31,16 +30,23 @@ def running(*nodes):
             raise
 
 
+def running(*nodes):
+    """`started`, from (name, parameters) of each node."""
+    return started([NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters) for name, parameters in nodes])
+
+
 class Diagnosed:
-    """Newest diagnostics of each node."""
+    """Newest diagnostics of each node, and the statuses themselves."""
 
     def __init__(self, node):
-        self.by_name = {}
+        self.by_name, self.statuses = {}, {}
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on, 50)
 
     def _on(self, message):
         for status in message.status:
-            self.by_name[status.name] = (status.level[0], status.message, {v.key: v.value for v in status.values})
+            node = status.name.partition(": ")[0]
+            self.statuses[node] = status
+            self.by_name[node] = (status.level[0], status.message, {v.key: v.value for v in status.values})
 
     def level(self, name):
         return self.by_name[name][0] if name in self.by_name else None
@@ -65,4 +71,4 @@ def folder():
         yield Path(path)
 
 
-__all__ = ["Diagnosed", "Spinning", "folder", "np", "running", "until"]
+__all__ = ["Diagnosed", "Spinning", "folder", "np", "running", "started", "until"]

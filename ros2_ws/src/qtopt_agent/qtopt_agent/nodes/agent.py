@@ -23,6 +23,7 @@ from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
+from qtopt_agent.perception.frame_gaps import FrameGaps
 from qtopt_agent.runtime import model_store
 from qtopt_agent.runtime.agent_core import AgentCore
 from qtopt_agent.runtime.agent_inputs import InputLimits
@@ -62,9 +63,10 @@ class Agent(LifecycleNode):
         self._taken = False  # by a goal, from its acceptance to its result
         self._loading = threading.Lock()
         self._refused: set[Path] = set()
-        self._latency = self._oldest = 0.0
-        self._images = self._attempts = 0
-        diagnostics.Diagnostics(self, self._diagnose)
+        self._latency = self._oldest = 0.0  # s, the longest since the last diagnostics
+        self._images = self._attempts = self._decided = 0
+        self._gaps = FrameGaps()
+        diagnostics.Diagnostics(self, "grasping", self._diagnose)
 
     def on_configure(self, state: Any) -> TransitionCallbackReturn:
         """Load the model and open all topics, services and the action."""
@@ -149,6 +151,7 @@ class Agent(LifecycleNode):
             self._images += 1
             stamp = conversions.seconds(message.header.stamp)
             self._oldest = max(self._oldest, self._seconds() - stamp)
+            self._gaps.came(stamp)
             self._core.inputs.image(conversions.raw_image(message), stamp)
             self._wake.set()
 
@@ -225,7 +228,10 @@ class Agent(LifecycleNode):
     def _publish(self, output: AgentOutput) -> None:
         if output.command is not None:
             self._command_out.publish(conversions.command_message(output.command, FRAME))
-            self._latency = self._seconds() - output.command.motion.stamp
+            motion = output.command.motion
+            if motion.sequence != self._decided and not motion.action.terminate:  # else it repeats, or ends the attempt
+                self._decided = motion.sequence
+                self._latency = max(self._latency, self._seconds() - motion.stamp)
         if output.step is not None:
             self._step_out.publish(conversions.step_message(output.step, FRAME))
 
@@ -295,13 +301,14 @@ class Agent(LifecycleNode):
         core = self._core
         if core is None:
             return diagnostics.WARN, "not configured", {}
-        images, oldest = self._images, self._oldest
-        self._images, self._oldest = 0, 0.0
+        images, oldest, latency = self._images, self._oldest, self._latency
+        self._images, self._oldest, self._latency = 0, 0.0, 0.0
         values = {
             "model": core.model_version,
             "images in the last second": images,
+            "images dropped": self._gaps.dropped,
             "oldest image on arrival, s": f"{oldest:.3f}",
-            "image to command, s": f"{self._latency:.3f}",
+            "longest time from image to command, s": f"{latency:.3f}",
             "attempts": self._attempts,
         }
         if not images:

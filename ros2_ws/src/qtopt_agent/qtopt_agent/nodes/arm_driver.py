@@ -50,7 +50,7 @@ class ArmDriver(LifecycleNode):
         self._limit_hits = self._faults = 0
         self._latest_tick = 0.0  # s, the longest time between two set points since the last diagnostics
         self._last_tick = -math.inf
-        diagnostics.Diagnostics(self, self._diagnose)
+        diagnostics.Diagnostics(self, "guarding", self._diagnose)
 
     def on_configure(self, state: Any) -> TransitionCallbackReturn:
         """Check the parameters and open all topics and services."""
@@ -262,6 +262,7 @@ class ArmDriver(LifecycleNode):
             "longest time between set points, s": f"{late:.4f}",
             "commands cut or refused": self._limit_hits,
             "stops": self._faults,
+            **{f"age of {source}, s": f"{age:.3f}" for source, age in core.ages(time.monotonic()).items()},
         }
         if core.faults:
             return diagnostics.ERROR, "; ".join(core.faults), values

@@ -42,7 +42,8 @@ class CameraNode(Node):
         self._camera = self._open()
         self._out = self.create_publisher(Image, topics.IMAGE, SENSOR)
         self._watch = CameraWatch(self._p["rate"], self._p["timeout"])
-        diagnostics.Diagnostics(self, self._diagnose)
+        device = f"{self._p['source']} {self._p['device']}".strip()
+        diagnostics.Diagnostics(self, "pictures", self._diagnose, hardware_id=device)
         self._running = True
         self._thread = threading.Thread(target=self._loop, name="camera", daemon=True)
         self._thread.start()

@@ -1,4 +1,8 @@
-"""Diagnostics once a second, as diagnostic_msgs/DiagnosticArray: what diagnostic_updater would send."""
+"""Diagnostics once a second on /diagnostics, as the package diagnostic_updater sends them.
+
+Our own publisher, so that the same node file runs where that package is not; and on steady time, because the package's
+timer stands still with a simulator's clock, which is one of the faults to be told.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,17 +19,25 @@ Report = Callable[[], tuple[int, str, dict[str, object]]]
 
 
 class Diagnostics:
-    """Asks `report()` for a level, a line of text and named values, and publishes them under the node's name."""
+    """Asks `report()` for a level, a line of text and named values, and publishes them as `NODE: TASK`.
 
-    def __init__(self, node: Any, report: Report) -> None:
-        self._node, self._report = node, report
+    hardware_id: which device this is about, "none" where it is about none.
+    """
+
+    def __init__(self, node: Any, task: str, report: Report, hardware_id: str = "none") -> None:
+        self._node, self._task, self._report, self._hardware_id = node, task, report, hardware_id
         self._out = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, RELIABLE)
         node.create_timer(PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _publish(self) -> None:
         level, text, values = self._report()
-        status = DiagnosticStatus(level=bytes([level]), name=self._node.get_name(), message=text)
-        status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+        status = DiagnosticStatus(
+            level=bytes([level]),
+            name=f"{self._node.get_name()}: {self._task}",
+            message=text,
+            hardware_id=self._hardware_id,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._out.publish(message)

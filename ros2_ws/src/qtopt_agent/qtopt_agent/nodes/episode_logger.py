@@ -46,7 +46,8 @@ class EpisodeLogger(Node):
         self.create_subscription(EpisodeEvent, topics.EVENT, self._log.event, RELIABLE, raw=True)
         self.create_service(LabelEpisode, topics.LABEL, self._label)
         self.create_timer(1.0, self._log.tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        diagnostics.Diagnostics(self, self._diagnose)
+        self._gone = (0, 0, 0)
+        diagnostics.Diagnostics(self, "recording", self._diagnose)
         logger.info(f"recording below {folder.absolute()}; {self._guard}")
 
     def stop(self) -> bool:
@@ -64,8 +65,15 @@ class EpisodeLogger(Node):
         return response
 
     def _diagnose(self) -> tuple[int, str, dict[str, object]]:
-        level = diagnostics.OK if self._guard.room() else diagnostics.ERROR
-        return level, str(self._guard), vars(self._log.counts) | {"free GiB": round(self._guard.free() / GIB, 2)}
+        counts = self._log.counts
+        gone, before = (counts.dropped, counts.cut, counts.lost), self._gone
+        self._gone = gone
+        values = vars(counts) | {"disk left, GiB": f"{self._guard.free() / GIB:.2f}"}
+        if not self._guard.room():
+            return diagnostics.ERROR, str(self._guard), values
+        if gone != before:
+            return diagnostics.WARN, "images, or an episode or its end, have been lost", values
+        return diagnostics.OK, str(self._guard), values
 
 
 def main() -> int:

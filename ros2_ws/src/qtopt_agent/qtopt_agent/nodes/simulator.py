@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image, JointState
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
-from qtopt_agent.nodes import conversions, topics
+from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
@@ -23,7 +23,7 @@ from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.live import LiveWorld
-from qtopt_agent.simulation.scene import MAX_APERTURE
+from qtopt_agent.simulation.cell import MAX_APERTURE
 
 PERIOD = 0.01  # s between two moves of the world, of steady time
 MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump
@@ -66,9 +66,13 @@ class Simulator(Node):
         self.create_service(JudgeGrasp, topics.SIMULATOR_JUDGE, self._on_judge)
         # Steady time: the node's own clock may be the one that it publishes.
         self.create_timer(PERIOD, self._tick, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
+        self._longest = 0.0  # s between two moves of the world, since the last diagnostics
+        self._pictures = 0
+        diagnostics.Diagnostics(self, "simulation", self._diagnose)
 
     def _tick(self) -> None:
         now = time.monotonic()
+        self._longest = max(self._longest, now - self._last)
         self._world.advance(min(now - self._last, MAX_STEP) * self._speed)
         self._last = now
         if self._clock_out is not None:
@@ -88,6 +92,7 @@ class Simulator(Node):
         header = conversions.header(stamp)
         self._joints.publish(JointState(header=header, name=["left", "right"], position=[finger, finger]))
         if image:
+            self._pictures += 1
             self._images.publish(conversions.image_message(self._world.observe().image, stamp, "wrist_camera"))
 
     def _on_pose(self, message: Any) -> None:
@@ -118,6 +123,18 @@ class Simulator(Node):
     def _on_judge(self, request: Any, response: Any) -> Any:
         response.judged, response.success = True, self._world.succeeded()
         return response
+
+    def _diagnose(self) -> tuple[int, str, dict[str, object]]:
+        longest, self._longest = self._longest, 0.0
+        values: dict[str, object] = {
+            "simulated time, s": f"{self._world.time:.3f}",
+            "longest time between two moves, s": f"{longest:.3f}",
+            "pictures": self._pictures,
+            "objects": ", ".join(self._world.object_names),
+        }
+        if longest > MAX_STEP:
+            return diagnostics.WARN, "the machine is too busy: simulated time falls behind", values
+        return diagnostics.OK, "running", values
 
 
 def main() -> int:

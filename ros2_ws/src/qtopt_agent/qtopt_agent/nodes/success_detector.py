@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import topics
+from qtopt_agent.nodes import diagnostics, topics
 from qtopt_agent.nodes.conversions import raw_image, seconds
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
@@ -59,6 +59,8 @@ class SuccessDetectorNode(Node):
         self.create_service(Trigger, topics.BIN_BEFORE, self._on_before)
         self.create_service(Trigger, topics.BIN_AFTER, self._on_after)
         self._labels = self.create_client(LabelEpisode, topics.LABEL)
+        self._verdicts = self._successes = 0
+        diagnostics.Diagnostics(self, "judging", self._diagnose)
 
     def _on_jaw(self, message: Any) -> None:
         self._jaw = message
@@ -75,6 +77,8 @@ class SuccessDetectorNode(Node):
         except InvalidInput as error:
             response.judged, response.message = False, str(error)
             return response
+        self._verdicts += 1
+        self._successes += verdict.success
         response.judged, response.success, response.message = True, verdict.success, verdict.reason
         return response
 
@@ -120,10 +124,24 @@ class SuccessDetectorNode(Node):
     def _fresh(self, name: str, message: Any) -> Any:
         if message is None:
             raise InvalidInput(f"no {name} has come")
-        age = self.get_clock().now().nanoseconds / 1e9 - seconds(message.header.stamp)
+        age = self._age_of(message)
         if not -self._age <= age <= self._age:
             raise InvalidInput(f"the newest {name} is {age:.2f} s old, the limit is {self._age} s")
         return message
+
+    def _age_of(self, message: Any) -> float:
+        return float(self.get_clock().now().nanoseconds / 1e9 - seconds(message.header.stamp))
+
+    def _diagnose(self) -> tuple[int, str, dict[str, object]]:
+        values: dict[str, object] = {"judged": self._verdicts, "successes": self._successes}
+        for name, message in (("gripper state", self._jaw), ("picture", self._image)):
+            values[f"age of {name}, s"] = "inf" if message is None else f"{self._age_of(message):.3f}"
+        try:
+            self._fresh("gripper state", self._jaw)
+            self._fresh("picture", self._image)
+        except InvalidInput as error:
+            return diagnostics.WARN, str(error), values
+        return diagnostics.OK, "ready", values
 
 
 def main() -> int:

@@ -53,7 +53,7 @@ class TrainerNode(Node):
         self._agent = self.create_client(LoadModel, topics.LOAD_MODEL)
         self.create_timer(p["period"], self._trainer.tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.create_timer(1.0, self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        diagnostics.Diagnostics(self, self._diagnose)
+        diagnostics.Diagnostics(self, "training", self._diagnose)
         self._state = TrainerState.WAITING
 
     def stop(self) -> bool:

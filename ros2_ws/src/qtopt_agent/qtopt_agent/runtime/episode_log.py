@@ -13,6 +13,7 @@ from qtopt_agent.episodes.messages import EVENT, SAME, START, STEP, received, st
 from qtopt_agent.episodes.recording import Recording
 from qtopt_agent.episodes.repair import repair_folder
 from qtopt_agent.episodes.writer import EpisodeWriter
+from qtopt_agent.perception.frame_gaps import FrameGaps
 from qtopt_agent.runtime.disk_guard import DiskGuard
 
 PATIENCE = 3.0  # s after the end was announced, for messages that are still on their way
@@ -24,6 +25,7 @@ class Counts:
     """What has been recorded and lost since the start."""
 
     images: int = 0  # seen, most of which belong to no step
+    dropped: int = 0  # images that did not come
     steps: int = 0
     bytes: int = 0  # of images and steps written
     episodes: int = 0
@@ -61,6 +63,7 @@ class EpisodeLog:
         self._buffer, self._steady = buffer, steady
         self._writer = EpisodeWriter(root)
         self._images: OrderedDict[int, bytes] = OrderedDict()
+        self._gaps = FrameGaps()
         self._held = 0
         self._steps: deque[_Waiting] = deque()
         self._recording: Recording | None = None
@@ -75,6 +78,8 @@ class EpisodeLog:
             return
         self.counts.images += 1
         stamp = _stamp(data)
+        self._gaps.came(stamp / 1e9)
+        self.counts.dropped = self._gaps.dropped
         self._held += len(data) - len(self._images.pop(stamp, b""))
         self._images[stamp] = data
         while self._held > self._buffer and len(self._images) > 1:

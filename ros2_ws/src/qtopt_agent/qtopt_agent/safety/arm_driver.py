@@ -63,6 +63,10 @@ class ArmDriverCore:
         """Whether a commanded motion is under way."""
         return self._motion is not None
 
+    def ages(self, now: float) -> dict[str, float]:
+        """Age of the newest camera, gripper and pose message, s; infinite where none has come."""
+        return self._watchdog.ages(now)
+
     def arm(self, now: float) -> tuple[Reason, ...]:
         """Allow motion from now on. Returns why not: empty if it is armed."""
         return self._release(DriverState.DISARMED, now)

@@ -61,9 +61,13 @@ class Watchdog:
         """Age of the newest message of `source` at steady time `now`, s; infinite where there is none."""
         return now - self._born.get(source, -np.inf)
 
+    def ages(self, now: float) -> dict[str, float]:
+        """`age` of each source."""
+        return {source: self.age(source, now) for source in _STALE}
+
     def faults(self, now: float) -> tuple[Reason, ...]:
         """What is wrong at steady time `now`; empty if nothing is."""
-        found = [reason for source, reason in _STALE.items() if self.age(source, now) > getattr(self._limits, source)]
+        found = [_STALE[source] for source, age in self.ages(now).items() if age > getattr(self._limits, source)]
         return (Reason.CLOCK_JUMP, *found) if self._jumped else tuple(found)
 
     def forgive(self) -> None:
