@@ -63,12 +63,13 @@ def _cpw(taus: Tensor, level: float) -> Tensor:
 def _norm(taus: Tensor, level: float) -> Tensor:
     count = round(level)
     _expect(count == level and 1 <= count <= LARGEST_NORM, "norm", level, f"a whole number from 1 to {LARGEST_NORM}")
+    rarer = torch.minimum(taus, 1 - taus)  # the other tail is its mirror image, and a sum that cancels
     low, high = torch.zeros_like(taus), torch.ones_like(taus)
     for _ in range(60):  # bisection down to the last bit
         middle = (low + high) / 2
-        below = _mean_of_uniforms(middle, count) < taus
+        below = _mean_of_uniforms(middle, count) < rarer
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    return high
+    return torch.where(taus < 0.5, low, 1 - low)
 
 
 def _mean_of_uniforms(x: Tensor, count: int) -> Tensor:

@@ -1,7 +1,5 @@
 """NAF: a Q-function whose maximum over actions can be written down."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -14,14 +12,14 @@ class NafQFunction(NetworkQFunction):
 
         logit = V_k(s) - (u - mu_k(s))' P_k(s) (u - mu_k(s)) / 2        P_k = L_k L_k'
 
-    u are the action's unit coordinates. L is lower triangular with the exponential of the network's output on its
-    diagonal, so P is positive definite and the maximum of mode k is V_k(s), at mu_k(s) = tanh(...).
+    u are the action's unit coordinates, in which an angle never wraps round. L is lower triangular with the exponential
+    of the network's output on its diagonal, so P is positive definite and the maximum of mode k is V_k(s), at
+    mu_k(s) = tanh(...).
     """
 
     proposes = True
 
     _max_angle: Tensor
-    _period: Tensor
 
     def __init__(self, network: ContextNetwork, profile: Profile) -> None:
         super().__init__(network, profile)
@@ -30,9 +28,6 @@ class NafQFunction(NetworkQFunction):
         self.head = make_layers(self.modes * (1 + self.unit_size + self.unit_size**2))
         self._continuous, self._circles = len(space.low), len(space.max_angle)
         self.register_buffer("_max_angle", torch.tensor(space.max_angle), persistent=False)
-        # As in ActionCode: an angle that covers the circle wraps after two units, the others never do.
-        period = [0.0] * len(space.low) + [2.0 * math.isclose(angle, math.pi) for angle in space.max_angle]
-        self.register_buffer("_period", torch.tensor(period), persistent=False)
 
     def evaluate(self, embedding: Tensor, state: Tensor, actions: Tensor) -> Tensor:
         """Logits [B, N]."""
@@ -40,7 +35,6 @@ class NafQFunction(NetworkQFunction):
         unit, mode = self._coordinates(actions)
         row = torch.arange(state.shape[0], device=state.device).unsqueeze(1)
         offset = unit - best[row, mode]
-        offset = offset - self._period * torch.round(offset / self._period.clamp_min(1))
         # Sums of products and not matmul, which autocast would do in bf16.
         length = (lower[row, mode] * offset.unsqueeze(-1)).sum(-2)
         return value[row, mode] - length.square().sum(-1) / 2
