@@ -13,6 +13,7 @@ from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
 
 BOX = WorkspaceBox((-0.2, -0.2, 0.0), (0.2, 0.2, 0.3))
 TICK = 0.01  # s
+SLACK = 1e-7
 
 
 @dataclass
@@ -111,6 +112,39 @@ class Bench:
         raise AssertionError(f"still moving after {seconds} s: {setpoint}")
 
 
+def assert_within_limits(bench):
+    """Every set point sent is finite, slow enough and, where poses are sent, inside the box and without a jump."""
+    rates = bench.settings.rates
+    box = bench.settings.step.workspace
+    before, before_time = None, None
+    for setpoint, time in zip(bench.sent, bench.times, strict=True):
+        values = [*setpoint.pose.position, setpoint.pose.yaw, *setpoint.velocity, setpoint.yaw_rate, setpoint.effort]
+        assert np.isfinite(values).all()
+        assert np.linalg.norm(setpoint.velocity) <= rates.speed + SLACK
+        assert abs(setpoint.yaw_rate) <= rates.yaw_rate + SLACK
+        assert np.abs(setpoint.pose.position - box.clip(setpoint.pose.position)).max() <= SLACK
+        if before is not None:
+            dt = time - before_time
+            assert np.linalg.norm(setpoint.velocity - before.velocity) <= rates.acceleration * dt + SLACK
+            assert abs(setpoint.yaw_rate - before.yaw_rate) <= rates.yaw_acceleration * dt + SLACK
+            if bench.output == Output.POSE:
+                moved = setpoint.pose.position - before.pose.position
+                np.testing.assert_allclose(moved, setpoint.velocity * min(dt, 0.1), atol=SLACK)
+                turned = setpoint.pose.yaw - before.pose.yaw
+                assert turned == pytest.approx(setpoint.yaw_rate * min(dt, 0.1), abs=SLACK)
+        before, before_time = setpoint, time
+
+
+def assert_stopped(bench, seconds=0.3):
+    """From now on every set point is the same stop."""
+    held = bench.step()
+    for _ in range(round(seconds / TICK)):
+        setpoint = bench.step()
+        assert not setpoint.velocity.any() and setpoint.yaw_rate == 0
+        if bench.output == Output.POSE:
+            np.testing.assert_array_equal(setpoint.pose.position, held.pose.position)
+
+
 @pytest.fixture(params=list(Output))
 def bench(request) -> Bench:
     return Bench(request.param)
@@ -118,5 +152,5 @@ def bench(request) -> Bench:
 
 @pytest.fixture
 def make_bench() -> type[Bench]:
-    """The class itself: test modules cannot import this file."""
+    """Makes one with an output of the test's choice."""
     return Bench

@@ -1,0 +1,81 @@
+"""Who may command, with which commands, and how a hold ends."""
+
+import numpy as np
+import pytest
+
+from qtopt_agent.core.action import Action
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.commands import DriverState, MotionCommand
+from qtopt_agent.safety.reasons import Reason
+
+from .conftest import assert_stopped
+
+
+def test_two_agents_stop_the_arm(bench):
+    bench.arm()
+    bench.move(x=0.09)
+    bench.step(10)
+    assert bench.move(x=-0.05, writer="another").cuts == (Reason.SECOND_WRITER,)
+    assert bench.driver.faults == (Reason.SECOND_WRITER,)
+    bench.until_still()
+    assert_stopped(bench)
+
+
+def test_an_agent_may_take_over_from_one_long_silent(bench):
+    bench.arm()
+    bench.move(x=0.02)
+    bench.until_still()
+    bench.step(250)
+    assert bench.move(x=0.02, writer="another").cuts == ()
+    assert bench.driver.state == DriverState.ARMED
+
+
+def test_an_old_command_and_one_that_was_overtaken_are_refused(bench):
+    bench.arm()
+    action = Action(np.float32([0.05, 0, 0]), 0.0)
+    late = MotionCommand(action, "agent", 5, bench.clock - 0.6)
+    assert bench.driver.command(late, bench.clock, bench.now).cuts == (Reason.OLD,)
+    future = MotionCommand(action, "agent", 5, bench.clock + 0.6)
+    assert bench.driver.command(future, bench.clock, bench.now).cuts == (Reason.OLD,)
+    newest = MotionCommand(action, "agent", 6, bench.clock)
+    assert bench.driver.command(newest, bench.clock, bench.now).cuts == ()
+    overtaken = MotionCommand(action, "agent", 4, bench.clock)
+    assert bench.driver.command(overtaken, bench.clock, bench.now).cuts == (Reason.OLD,)
+
+
+def test_only_an_explicit_resume_ends_a_hold_and_the_motion_is_forgotten(bench):
+    bench.arm()
+    bench.move(x=0.1)
+    bench.step(10)
+    bench.silent.add("camera")
+    bench.step(100)
+    bench.silent.clear()
+    bench.until_still()
+    assert bench.driver.state == DriverState.HOLDING
+    assert bench.move(x=0.05).cuts == (Reason.NOT_ARMED,)
+    with pytest.raises(InvalidInput, match="HOLDING"):
+        bench.driver.arm(bench.now)
+    assert bench.driver.resume(bench.now) == ()
+    still = bench.position.copy()
+    bench.step(100)
+    np.testing.assert_allclose(bench.position, still, atol=0.002)
+    assert bench.driver.faults == ()
+
+
+def test_a_repeated_command_of_before_a_fault_does_not_start_again(bench):
+    bench.arm()
+    bench.move(x=0.1)
+    bench.step(5)
+    bench.driver.gripper(np.nan, bench.clock, bench.clock, bench.now)
+    bench.until_still()
+    assert bench.driver.resume(bench.now) == ()
+    bench.driver.command(bench.last_command, bench.last_command.stamp, bench.now)
+    assert not bench.driver.moving
+
+
+def test_resume_is_refused_while_the_fault_lasts(bench):
+    bench.arm()
+    bench.silent.add("gripper")
+    bench.step(100)
+    assert bench.driver.resume(bench.now) == (Reason.GRIPPER_STALE,)
+    assert bench.driver.state == DriverState.HOLDING

@@ -1,0 +1,205 @@
+"""The arm stops for good when anything is wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.arm_driver import ArmDriverCore
+from qtopt_agent.safety.commands import DriverState
+from qtopt_agent.safety.driver_settings import Output
+from qtopt_agent.safety.reasons import Reason
+
+from .conftest import SLACK, TICK, assert_stopped, assert_within_limits
+
+
+@pytest.mark.parametrize("source", ["camera", "gripper", "pose"])
+@pytest.mark.parametrize("how", ["silent", "frozen"])
+def test_an_input_that_goes_silent_or_freezes_in_mid_motion_stops_the_arm(bench, source, how):
+    bench.arm()
+    bench.move(x=0.09)
+    bench.step(10)
+    began = bench.now
+    if how == "silent":
+        bench.silent.add(source)
+    else:
+        bench.frozen[source] = bench.clock
+    while bench.driver.state == DriverState.ARMED and bench.now < began + 5:
+        bench.move(x=0.05 if (bench.now - began) % 0.4 < 0.2 else -0.05)
+        bench.step()
+    limit = getattr(bench.settings.ages, source)
+    assert limit - 3 * TICK < bench.now - began <= limit  # an upper bound, but not far from it
+    assert bench.driver.faults == (Reason[f"{source.upper()}_STALE"],)
+    bench.until_still()
+    assert bench.driver.state == DriverState.HOLDING
+    assert_stopped(bench)
+    assert_within_limits(bench)
+
+
+@pytest.mark.parametrize("period", [0.02, 0.01])
+@pytest.mark.parametrize("phase", [0.05, 0.5, 0.95])
+def test_the_stop_leaves_before_an_input_is_older_than_its_limit_though_ticks_are_late(make_bench, period, phase):
+    bench = make_bench()
+    bench.driver = ArmDriverCore(replace(bench.settings, period=period))
+    bench.step(3, period)
+    assert bench.driver.arm(bench.now) == ()
+    bench.step(1, period)
+    bench.silent.add("pose")
+    bench.now += phase * period
+    last = bench.now
+    bench.driver.measured(bench.position, bench.yaw, bench.clock, bench.clock, bench.now)
+    bench.step(1, (1 - phase) * period)
+    while bench.driver.state == DriverState.ARMED:
+        bench.step(1, 1.4 * period)
+    assert bench.now - last <= bench.settings.ages.pose + SLACK
+
+
+def test_an_age_limit_shorter_than_some_set_points_is_refused(bench):
+    with pytest.raises(InvalidInput, match=r"age limit of pose is 0\.2 s"):
+        replace(bench.settings, period=0.1)
+
+
+def test_an_agent_that_dies_in_mid_motion_stops_the_arm(bench):
+    bench.arm()
+    bench.move(x=0.1)
+    bench.alive = False
+    began = bench.now
+    while bench.driver.state == DriverState.ARMED:
+        bench.step()
+    limit = bench.settings.ages.command
+    assert limit - 3 * TICK < bench.now - began <= limit
+    assert bench.driver.faults == (Reason.COMMAND_STALE,)
+    bench.until_still()
+    assert_stopped(bench)
+    assert_within_limits(bench)
+
+
+def test_an_agent_that_is_idle_is_no_fault(bench):
+    bench.arm()
+    bench.move(x=0.02)
+    bench.until_still()
+    bench.alive = False
+    bench.step(300)
+    assert bench.driver.state == DriverState.ARMED
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["translation", "yaw", "position", "measured yaw", "aperture"])
+def test_a_value_that_is_not_finite_stops_the_arm(bench, bad, where):
+    bench.arm()
+    bench.move(x=0.08)
+    bench.step(10)
+    clock, now = bench.clock, bench.now
+    if where == "translation":
+        assert bench.move(y=bad).cuts == (Reason.NOT_FINITE,)
+    elif where == "yaw":
+        bench.move(yaw=bad)
+    elif where == "position":
+        bench.driver.measured(np.array([bad, 0, 0]), 0.0, clock, clock, now)
+    elif where == "measured yaw":
+        bench.driver.measured(bench.position, bad, clock, clock, now)
+    else:
+        bench.driver.gripper(bad, clock, clock, now)
+    assert bench.driver.faults == (Reason.NOT_FINITE,)
+    bench.until_still()
+    assert_stopped(bench)
+    assert_within_limits(bench)
+
+
+def test_after_a_fault_the_measured_pose_is_held(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.arm()
+    bench.move(x=0.1)
+    bench.step(25)
+    bench.silent.add("camera")
+    bench.blocked = True  # the arm stands still where it is, the set point is ahead of it
+    ahead = np.linalg.norm(bench.sent[-1].pose.position - bench.position)
+    assert ahead > 0.005
+    bench.step(40)
+    bench.until_still()
+    assert bench.driver.state == DriverState.HOLDING
+    np.testing.assert_allclose(bench.sent[-1].pose.position, bench.position, atol=2e-4)
+    assert_within_limits(bench)
+
+
+def test_an_old_measurement_is_not_gone_back_to(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.arm()
+    bench.move(x=0.1)
+    bench.step(20)
+    bench.silent.add("pose")
+    bench.until_still()
+    directions = [setpoint.velocity @ [np.cos(0.3), np.sin(0.3), 0] for setpoint in bench.sent]
+    assert min(directions) >= -SLACK
+    assert_within_limits(bench)
+
+
+@pytest.mark.parametrize("jump", [-50.0, -1.0])
+def test_a_clock_that_goes_back_stops_the_arm_until_resumed(bench, jump):
+    bench.arm()
+    bench.move(x=0.09)
+    bench.step(10)
+    bench.clock_offset = jump
+    bench.step()
+    assert Reason.CLOCK_JUMP in bench.driver.faults
+    bench.until_still()
+    assert_stopped(bench)
+    assert bench.driver.resume(bench.now) == ()
+    bench.move(x=-0.03)
+    bench.until_still()
+    assert bench.driver.state == DriverState.ARMED
+    assert_within_limits(bench)
+
+
+def test_a_stamp_in_the_future_is_a_fault(bench):
+    bench.arm()
+    bench.driver.camera(bench.clock + 1.0, bench.clock, bench.now)
+    bench.step()
+    assert Reason.CLOCK_JUMP in bench.driver.faults
+
+
+def test_steady_time_going_back_does_not_move_the_arm(bench):
+    bench.arm()
+    bench.move(x=0.09)
+    before = bench.step(20)
+    after = bench.driver.tick(bench.now - 5.0)
+    np.testing.assert_array_equal(after.pose.position, before.pose.position)
+    assert bench.driver.faults == (Reason.CLOCK_JUMP,)
+
+
+def test_an_arm_that_is_carried_away_is_a_fault(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.arm()
+    bench.step()
+    bench.position = bench.position + np.array([0.15, 0, 0])
+    bench.blocked = True
+    bench.step()
+    assert bench.driver.faults == (Reason.NOT_FOLLOWING,)
+
+
+def test_a_hand_outside_the_box_or_a_tool_that_leans_is_a_fault(bench):
+    bench.arm()
+    bench.driver.measured(np.array([0.0, 0.0, -0.03]), 0.0, bench.clock, bench.clock, bench.now)
+    bench.driver.tick(bench.now)
+    assert Reason.OUTSIDE in bench.driver.faults
+    other = type(bench)(bench.output)
+    other.arm()
+    other.driver.measured(other.position, 0.0, other.clock, other.clock, other.now, tilt=0.3)
+    other.driver.tick(other.now)
+    assert other.driver.faults == (Reason.TILTED,)
+
+
+def test_worst_delay_from_the_last_valid_input_to_the_stop_command(bench):
+    """A hundred faults at random moments: the set point slows down within the age limit and one tick."""
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        fresh = type(bench)(bench.output)
+        fresh.arm()
+        source = str(rng.choice(["camera", "gripper", "pose"]))
+        fresh.step(int(rng.integers(1, 20)))
+        fresh.silent.add(source)
+        last = fresh.now
+        while fresh.driver.state == DriverState.ARMED:
+            fresh.step(dt=float(rng.uniform(0.002, 0.02)))
+        assert fresh.now - last <= getattr(fresh.settings.ages, source) + 0.02

@@ -1,0 +1,72 @@
+"""The arm does what it is asked, within its limits."""
+
+import numpy as np
+import pytest
+
+from qtopt_agent.core.action import GripperCommand
+from qtopt_agent.safety.commands import DriverState
+from qtopt_agent.safety.driver_settings import Output
+from qtopt_agent.safety.reasons import Reason
+
+from .conftest import SLACK, assert_within_limits
+
+
+def test_a_motion_is_made_in_the_gripper_frame_from_the_measured_pose(bench):
+    bench.arm()
+    here, yaw = bench.position.copy(), bench.yaw
+    report = bench.move(x=0.06, z=-0.02, yaw=0.5)
+    assert report.cuts == ()
+    bench.until_still()
+    expected = here + np.array([0.06 * np.cos(yaw), 0.06 * np.sin(yaw), -0.02])
+    np.testing.assert_allclose(bench.position, expected, atol=0.006)
+    assert bench.yaw == pytest.approx(yaw + 0.5, abs=0.06)
+    assert_within_limits(bench)
+
+
+def test_a_cut_command_is_reported_beside_the_one_asked_for(bench):
+    bench.arm()
+    report = bench.move(x=0.3, yaw=2.0)
+    assert report.asked.action.translation[0] == np.float32(0.3)
+    assert set(report.cuts) == {Reason.WORKSPACE, Reason.TRANSLATION, Reason.YAW}
+    assert np.linalg.norm(report.allowed.translation) <= 0.1 + SLACK
+    assert report.allowed.yaw == 1.0
+    assert bench.driver.state == DriverState.ARMED
+    bench.until_still()
+    assert_within_limits(bench)
+
+
+def test_a_terminating_command_brakes_without_a_fault(bench):
+    bench.arm()
+    bench.move(x=0.1)
+    bench.step(20)
+    bench.move(x=0.1, terminate=True)
+    bench.until_still()
+    assert bench.driver.state == DriverState.ARMED
+    assert_within_limits(bench)
+
+
+def test_a_hand_that_is_held_up_is_not_pressed_on(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.arm()
+    bench.blocked = True
+    bench.move(z=-0.09)
+    bench.until_still()
+    leads = [np.linalg.norm(setpoint.pose.position - bench.position) for setpoint in bench.sent]
+    assert max(leads) < bench.settings.lead + 0.01
+    assert leads[-1] < 2e-4
+    assert not bench.driver.moving and bench.driver.state == DriverState.ARMED
+    assert_within_limits(bench)
+
+
+def test_the_jaw_keeps_its_command_through_a_fault_and_always_has_a_limited_effort(bench):
+    bench.arm()
+    assert bench.step().gripper == GripperCommand.KEEP
+    bench.move(gripper=GripperCommand.CLOSE)
+    began = bench.now
+    bench.until_still()
+    assert bench.now - began >= bench.settings.gripper_time
+    bench.silent.add("camera")
+    setpoint = bench.step(200)
+    assert bench.driver.state == DriverState.HOLDING
+    assert setpoint.gripper == GripperCommand.CLOSE
+    assert 0 < setpoint.effort <= bench.settings.gripper_effort
