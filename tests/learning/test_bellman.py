@@ -36,13 +36,12 @@ def targets(first, second, states, *, reward=0.0, terminal=0.0, discount=0.9, sa
     count = len(states)
     return bellman_targets(
         first,
-        second,
+        [first, second],
         CEM(SPACE, samples=samples, elites=6, iterations=3),
         torch.full([count], reward),
-        torch.full([count], terminal),
+        torch.full([count], discount * (1 - terminal)),
         torch.zeros(count, 2, 2, 3, dtype=torch.uint8),
         torch.tensor(states, dtype=torch.float32)[:, None],
-        discount,
         torch.Generator().manual_seed(0),
     )
 

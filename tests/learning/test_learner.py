@@ -21,7 +21,7 @@ def make_learner(profile: str = "compact", seed: int = 0, **changes: object) -> 
     preset = dataclasses.replace(load_preset(profile), **{**settings, **changes})
     space = get_profile(profile).action_space
     network = make_q_function(get_profile(profile), PRIVILEGED if preset.auxiliary_weight else 0, seed)
-    learner = Learner(preset, network, CEM(space, samples=8, elites=2, iterations=2), seed)
+    learner = Learner(preset, get_profile(profile), network, CEM(space, samples=8, elites=2, iterations=2), seed)
     learner.fit_auxiliary(np.array([[0, 5], [2, 5.2]], np.float32))
     return learner
 
@@ -40,11 +40,14 @@ def make_batch(seed: int, profile: str = "compact", size: int = 32) -> Batch:
     (image, state), (next_image, next_state) = seen(), seen()
     terminal = np.ones(size, np.float32)
     privileged = state[:, :PRIVILEGED]
-    return Batch(image, state, action, reward, terminal, next_image, next_state, reward, privileged)
+    discount, rows, weight = np.zeros(size, np.float32), np.arange(size), np.ones(size, np.float32)
+    return Batch(
+        image, state, action, reward, terminal, next_image, next_state, reward, privileged, discount, rows, weight
+    )
 
 
 def networks(learner: Learner) -> list[dict[str, torch.Tensor]]:
-    return [n.state_dict() for n in (learner.network, learner.targets.first, learner.targets.second)]
+    return [n.state_dict() for n in (learner.network, *learner.targets.networks)]
 
 
 def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
@@ -75,7 +78,7 @@ def test_the_auxiliary_loss_learns_what_is_normalised():
 def test_the_auxiliary_loss_asks_for_its_scale():
     preset = dataclasses.replace(load_preset("compact"), bf16=False)
     profile = get_profile("compact")
-    learner = Learner(preset, make_q_function(profile, PRIVILEGED), CEM(profile.action_space, 4, 2, 1), 0)
+    learner = Learner(preset, profile, make_q_function(profile, PRIVILEGED), CEM(profile.action_space, 4, 2, 1), 0)
     with pytest.raises(InvalidInput, match="fit_auxiliary"):
         learner.step(make_batch(0))
 
@@ -89,7 +92,7 @@ def test_the_monte_carlo_return_bounds_the_target_only_early():
 
 @pytest.mark.parametrize("settings", [{}, {"bf16": True}, {"optimizer": "sgd"}])
 def test_stopping_and_resuming_changes_nothing_not_even_the_last_bit(tmp_path, settings):
-    bootstrapping = [make_batch(i)._replace(terminal=np.zeros(32, np.float32)) for i in range(9)]
+    bootstrapping = [make_batch(i)._replace(discount=np.full(32, 0.95, np.float32)) for i in range(9)]
     straight = make_learner(**settings)
     for batch in bootstrapping:
         straight.step(batch)

@@ -1,25 +1,26 @@
 import pytest
 import torch
 
-from qtopt_agent.learning.losses import auxiliary_loss, bellman_loss, td_error
+from qtopt_agent.learning.losses import HUBER_THRESHOLD, LOSSES, auxiliary_loss, cross_entropy
 
 
 def test_the_bellman_loss_is_cross_entropy_and_not_squared_error():
     logits, targets = torch.tensor([2.0, -1.0]), torch.tensor([0.7, 0.2])
     q = torch.sigmoid(logits)
     expected = -(targets * q.log() + (1 - targets) * (1 - q).log()).mean()
-    assert bellman_loss(logits, targets).item() == pytest.approx(expected.item())
+    assert cross_entropy(logits, targets).mean().item() == pytest.approx(expected.item())
 
 
 def test_its_gradient_does_not_vanish_where_q_is_confidently_wrong():
     logits = torch.tensor([-12.0], requires_grad=True)
-    bellman_loss(logits, torch.tensor([1.0])).backward()
+    cross_entropy(logits, torch.tensor([1.0])).backward()
     assert logits.grad.item() == pytest.approx(-1.0, abs=1e-4)  # squared error would give about -1e-5
 
 
-def test_it_is_smallest_where_q_equals_the_target():
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_is_smallest_where_q_equals_the_target(loss):
     target = torch.tensor([0.3])
-    at = {q: bellman_loss(torch.logit(torch.tensor([q])), target).item() for q in (0.1, 0.25, 0.3, 0.35, 0.6)}
+    at = {q: LOSSES[loss](torch.logit(torch.tensor([q])), target).item() for q in (0.1, 0.25, 0.3, 0.35, 0.6)}
     assert min(at, key=at.__getitem__) == 0.3
 
 
@@ -29,5 +30,11 @@ def test_the_auxiliary_loss_grows_linearly_with_large_errors():
     assert auxiliary_loss(wanted + 0.1, wanted).item() == pytest.approx(0.005)
 
 
-def test_td_error_is_in_units_of_q():
-    assert td_error(torch.zeros(3), torch.full([3], 0.75)).item() == pytest.approx(0.25)
+def test_huber_is_squared_below_its_threshold_and_linear_above():
+    huber = LOSSES["huber"]
+    at = [huber(torch.zeros(1), torch.tensor([0.5 + error * HUBER_THRESHOLD])).item() for error in (0.5, 1, 2, 3)]
+    assert at == pytest.approx([HUBER_THRESHOLD * x for x in (0.125, 0.5, 1.5, 2.5)], rel=1e-5)
+
+
+def test_the_squared_loss_is_the_square_of_the_error_in_q():
+    assert LOSSES["squared"](torch.zeros(1), torch.tensor([0.75])).item() == pytest.approx(0.25**2)

@@ -6,7 +6,8 @@ from qtopt_agent.learning.preset import load_preset, preset_names
 
 
 def test_the_shipped_presets_load():
-    assert {"paper", "compact", "lowdim"} <= set(preset_names())
+    published = {"paper", "compact", "lowdim", "q2opt", "ddpg", "naf", "dqn", "qtopt-v2", "qtopt-v3"}
+    assert published == set(preset_names())
     for name in preset_names():
         get_profile(load_preset(name).profile)
 
@@ -43,6 +44,11 @@ def test_an_unknown_setting_is_named_with_those_there_are():
         ("steps=0", "steps is 0, expected at least 1"),
         ("ema_decay=1", "ema_decay is 1.0, expected"),
         ("optimizer=adam", "optimizer is 'adam', expected adamw or sgd"),
+        ("target=none", "target is 'none', expected lagged_pair or polyak or hard or fitted"),
+        ("n_step=0", "n_step is 0, expected at least 1"),
+        ("boltzmann=[-1, 0]", "boltzmann is"),
+        ("grid_levels=[0]", r"grid_levels is \(0.0,\), expected two or more"),
+        ("grid_levels=[0, a]", r"setting grid_levels is \[0, 'a'\], expected float, ..."),
         ("profile=tiny", "unknown profile 'tiny'"),
         ("steps", "setting 'steps': expected key=value"),
         ("steps=[", "setting 'steps=\\['"),
@@ -81,7 +87,7 @@ def test_a_file_that_is_no_preset_is_refused(tmp_path, text):
 
 
 def test_a_preset_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(InvalidInput, match="unknown preset 'large', expected one of compact, lowdim, paper"):
+    with pytest.raises(InvalidInput, match="unknown preset 'large', expected one of compact, ddpg, dqn, lowdim,"):
         load_preset("large")
     with pytest.raises(InvalidInput, match="No such file"):
         load_preset(str(tmp_path / "none.yaml"))

@@ -25,7 +25,9 @@ def batch(size: int = 6) -> Batch:
     def vector(*shape: int) -> np.ndarray:
         return rng.random((size, *shape), dtype=np.float32)
 
-    return Batch(image(), vector(2), vector(3), vector(), vector(), image(), vector(2), vector(), vector(1))
+    seen, following = (image(), vector(2)), (image(), vector(2))
+    learned_from = vector(), np.arange(size), vector()
+    return Batch(*seen, vector(3), vector(), vector(), *following, vector(), vector(1), *learned_from)
 
 
 def test_a_mirror_flips_both_images_and_the_signs_of_what_it_names():

@@ -1,6 +1,5 @@
-"""One gradient step of QT-Opt."""
+"""One gradient step of Q-learning: QT-Opt, or another member of the family that the preset names."""
 
-import copy
 import json
 import math
 from collections.abc import Sequence
@@ -12,13 +11,16 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.profile import get_profile
+from qtopt_agent.core.profile import Profile
 from qtopt_agent.learning.bellman import bellman_targets
-from qtopt_agent.learning.losses import auxiliary_loss, bellman_loss, td_error
+from qtopt_agent.learning.losses import LOSSES, auxiliary_loss
 from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.quantiles import quantile_huber_loss
 from qtopt_agent.learning.symmetry import Mirror, augment
-from qtopt_agent.learning.targets import TargetNetworks
+from qtopt_agent.learning.targets import FittedIteration, HardCopy, LaggedPair, Polyak, frozen_copy
+from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import Maximizer
+from qtopt_agent.q_functions import ActorCriticQFunction, QuantileQFunction
 from qtopt_agent.q_functions.base import QFunction
 from qtopt_agent.replay.store import Batch
 
@@ -27,29 +29,42 @@ class Learner:
     """Holds the network, its targets, the optimiser and all randomness of learning; `state_dict` resumes exactly."""
 
     def __init__(
-        self, preset: Preset, network: QFunction, maximizer: Maximizer, seed: int, mirrors: Sequence[Mirror] = ()
+        self,
+        preset: Preset,
+        profile: Profile,
+        network: QFunction,
+        maximizer: Maximizer,
+        seed: int,
+        mirrors: Sequence[Mirror] = (),
     ) -> None:
         self.preset = preset
         self.network = network.train()
-        self.targets = TargetNetworks(network, preset.ema_decay, preset.target_lag)
+        self.targets = _make_targets(preset, network)
         self.step_count = 0
+        self.td_errors = np.zeros(0, np.float32)
+        """Mean absolute difference of Q and target, of each transition of the last batch: what to replay first."""
         self._maximizer = maximizer
         self._mirrors = mirrors if preset.symmetry else ()
-        self._discount = get_profile(preset.profile).discount
+        self._code = ActionCode(profile.action_space)
         self._rng = np.random.default_rng([seed, 1])
         self._generator = torch.Generator().manual_seed(seed)
         self._optimizer = _make_optimizer(preset, network)
         self._auxiliary_mean: Tensor | None = None
         self._auxiliary_scale: Tensor | None = None
         # What labels transitions. Targets need no gradients, so whole bf16 copies spare them autocast's casts.
-        self._first, self._second = self.targets.first, self.targets.second
+        self._labellers = self.targets.networks
         if preset.bf16:
-            self._first, self._second = (copy.deepcopy(n).to(torch.bfloat16) for n in (self._first, self._second))
+            self._labellers = tuple(frozen_copy(n).to(torch.bfloat16) for n in self._labellers)
 
     @property
     def progress(self) -> float:
         """0 at the first step, 1 at the last."""
         return self.step_count / self.preset.steps
+
+    @property
+    def acting(self) -> QFunction:
+        """The network to act with: the averaged one where there is one, otherwise the one that learns."""
+        return self.targets.first if self.targets.acts else self.network
 
     def fit_auxiliary(self, privileged: np.ndarray) -> None:
         """Set the mean and scale that privileged values [N, P] are normalised with before the auxiliary loss."""
@@ -57,49 +72,87 @@ class Learner:
         self._auxiliary_scale = torch.from_numpy(privileged.std(0)).clamp_min(1e-6)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Learn from one batch. Returns the metrics loss, q, target, td_error, auxiliary and gradient as scalars."""
-        preset = self.preset
+        """Learn from one batch. Returns the metrics loss, q, target, td_error, gradient, auxiliary, actor as scalars.
+
+        Raises InvalidInput, and changes no weight, where the gradient is not finite.
+        """
+        preset, network = self.preset, self.network
         batch = augment(batch, self._mirrors, self._rng)
-        image, state, action, reward, terminal, next_image, next_state, mc_return, privileged = map(
-            torch.from_numpy, batch
-        )
-        targets = bellman_targets(
-            self._first,
-            self._second,
-            self._maximizer,
-            reward,
-            terminal,
-            next_image,
-            next_state,
-            self._discount,
-            self._generator,
-        )
-        if self.progress < preset.mc_bound_until:
-            targets = torch.maximum(targets, mc_return.clamp(0, 1))
+        image, state, action, weight = map(torch.from_numpy, (batch.image, batch.state, batch.action, batch.weight))
+        taus = torch.rand([len(action), preset.quantiles], generator=self._generator)
+        targets = self._label(batch)
 
         with torch.autocast("cpu", torch.bfloat16, enabled=preset.bf16):
-            embedding = self.network.encode(image)
-            logits = self.network.evaluate(embedding, state, action[:, None])[:, 0].float()
-            predicted = self.network.auxiliary(embedding, state).float() if preset.auxiliary_weight else None
-        loss = bellman = bellman_loss(logits, targets)
-        metrics = {"q": torch.sigmoid(logits).mean(), "target": targets.mean(), "td_error": td_error(logits, targets)}
+            embedding = network.encode(image)
+            if isinstance(network, QuantileQFunction):
+                logits = network.quantiles(embedding, state, action[:, None], taus)[:, 0].float()
+            else:
+                logits = network.evaluate(embedding, state, action[:, None])[:, 0].float()
+            predicted = network.auxiliary(embedding, state).float() if preset.auxiliary_weight else None
+        q = torch.sigmoid(logits)
+        if isinstance(network, QuantileQFunction):
+            losses = quantile_huber_loss(q, targets, taus)
+            errors = (q.mean(1) - targets.mean(1)).abs()
+        else:
+            losses = LOSSES[preset.loss](logits, targets)
+            errors = (q - targets).abs()
+        loss = bellman = (weight * losses).mean()
+        self.td_errors = errors.detach().numpy()
+        metrics = {"q": q.mean(), "target": targets.mean(), "td_error": errors.mean()}
         if predicted is not None:
             if self._auxiliary_mean is None or self._auxiliary_scale is None:
                 raise InvalidInput("the auxiliary loss needs fit_auxiliary first")
-            wanted = (privileged - self._auxiliary_mean) / self._auxiliary_scale
+            wanted = (torch.from_numpy(batch.privileged) - self._auxiliary_mean) / self._auxiliary_scale
             metrics["auxiliary"] = auxiliary_loss(predicted, wanted)
             loss = bellman + preset.auxiliary_weight * metrics["auxiliary"]
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        metrics["gradient"] = clip_grad_norm_(self.network.parameters(), preset.gradient_clip, foreach=True)
+        if isinstance(network, ActorCriticQFunction):
+            metrics["actor"] = self._actor_gradient(network, embedding.detach(), state)
+        metrics["gradient"] = clip_grad_norm_(network.parameters(), preset.gradient_clip, foreach=True)
         if not torch.isfinite(metrics["gradient"]):
             raise InvalidInput(f"step {self.step_count}: the gradient is not finite (loss {loss.item()})")
         self._optimizer.step()
-        self._refresh(second=self.targets.update())
+        self._refresh(self.targets.update(bellman.item()))
         self.step_count += 1
         return {"loss": bellman.detach(), **{name: value.detach() for name, value in metrics.items()}}
+
+    def _label(self, batch: Batch) -> Tensor:
+        """Target values [B], or quantiles of them [B, T]."""
+        preset = self.preset
+        reward, discount = torch.from_numpy(batch.reward), torch.from_numpy(batch.discount)
+        next_image, next_state = torch.from_numpy(batch.next_image), torch.from_numpy(batch.next_state)
+        taus = None
+        if isinstance(self.network, QuantileQFunction):
+            taus = torch.rand([len(reward), preset.quantiles], generator=self._generator)
+        search = self.network.eval() if preset.double else self._labellers[0]
+        # Only the online network is not a bf16 copy.
+        with torch.autocast("cpu", torch.bfloat16, enabled=preset.bf16 and preset.double):
+            targets = bellman_targets(
+                search,
+                self._labellers,
+                self._maximizer,
+                reward,
+                discount,
+                next_image,
+                next_state,
+                self._generator,
+                taus,
+            )
+        self.network.train()
+        if self.progress < preset.mc_bound_until:
+            bound = torch.from_numpy(batch.mc_return).clamp(0, 1)
+            targets = torch.maximum(targets, bound if taus is None else bound[:, None])
+        return targets
+
+    def _actor_gradient(self, network: ActorCriticQFunction, embedding: Tensor, state: Tensor) -> Tensor:
+        """Add to the actor's gradients those of minus the value of what it proposes (Silver et al. 2014, eq. 9)."""
+        unit, choice = network.propose(embedding, state)
+        loss = -network.evaluate(embedding, state, self._code.decode(unit, choice)).mean()
+        loss.backward(inputs=network.actor_parameters())
+        return loss
 
     def learning_rate(self) -> float:
         """Cosine from the first to the final rate, times the staircase decay."""
@@ -113,6 +166,7 @@ class Learner:
         return {
             "step": self.step_count,
             "network": self.network.state_dict(),
+            "acting": self.acting.state_dict(),  # network or targets.first once more, to be read by others
             "targets": self.targets.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "generator": self._generator.get_state(),
@@ -125,19 +179,27 @@ class Learner:
         self.step_count = state["step"]
         self.network.load_state_dict(state["network"])
         self.targets.load_state_dict(state["targets"])
-        self._refresh(second=True)
+        self._refresh(len(self._labellers))
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"])
         self._rng.bit_generator.state = json.loads(state["rng"])
         self._auxiliary_mean, self._auxiliary_scale = state["auxiliary"]
 
     @torch.no_grad()
-    def _refresh(self, second: bool) -> None:
-        """Bring the bf16 copies up to date; the lagged network's only where `second` says that it changed."""
+    def _refresh(self, changed: int) -> None:
+        """Bring the bf16 copies of the first `changed` target networks up to date."""
         if not self.preset.bf16:
             return
-        for copied, target in ((self._first, self.targets.first), (self._second, self.targets.second))[: 1 + second]:
+        for copied, target in list(zip(self._labellers, self.targets.networks, strict=True))[:changed]:
             torch._foreach_copy_(list(copied.state_dict().values()), list(target.state_dict().values()))
+
+
+def _make_targets(preset: Preset, network: QFunction) -> HardCopy[QFunction]:
+    if preset.target == "lagged_pair":
+        return LaggedPair(network, preset.ema_decay, preset.target_lag)
+    if preset.target == "polyak":
+        return Polyak(network, preset.ema_decay)
+    return {"hard": HardCopy, "fitted": FittedIteration}[preset.target](network, preset.target_period)
 
 
 def _make_optimizer(preset: Preset, network: QFunction) -> torch.optim.Optimizer:

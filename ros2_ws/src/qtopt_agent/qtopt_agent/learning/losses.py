@@ -1,20 +1,35 @@
 """What the learner minimises."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+HUBER_THRESHOLD = 0.1  # in units of Q, 0..1
 
-def bellman_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross entropy between Q = sigmoid(logits) [B] and soft targets [B] (Kalashnikov et al. 2018, eq. 2)."""
-    return functional.binary_cross_entropy_with_logits(logits, targets)
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy [B] of Q = sigmoid(logits) [B] with soft targets [B] (Kalashnikov et al. 2018, eq. 2)."""
+    return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
+def squared(logits: Tensor, targets: Tensor) -> Tensor:
+    """Squared error [B] of Q (Watkins and Dayan 1992); flat where Q is near 0 or 1, so slow to mend what is wrong."""
+    return (torch.sigmoid(logits) - targets).square()
+
+
+def huber(logits: Tensor, targets: Tensor) -> Tensor:
+    """Huber loss [B] of Q, in units of its threshold: linear in errors beyond 0.1 (Mnih et al. 2015, methods)."""
+    return functional.huber_loss(torch.sigmoid(logits), targets, reduction="none", delta=HUBER_THRESHOLD) / (
+        HUBER_THRESHOLD
+    )
+
+
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared": squared, "huber": huber}
 
 
 def auxiliary_loss(predicted: Tensor, privileged: Tensor) -> Tensor:
     """Mean smooth L1 between the values [B, P] read off the image features and the simulator's."""
     return functional.smooth_l1_loss(predicted, privileged)
-
-
-def td_error(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean absolute difference between Q and its target, both 0..1."""
-    return (torch.sigmoid(logits) - targets).abs().mean()

@@ -11,11 +11,25 @@ import yaml
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
 
+_NAMES = {
+    "optimizer": ("adamw", "sgd"),
+    "q_function": ("scalar", "quantile", "naf", "actor_critic"),
+    "risk": ("neutral", "cvar", "wang", "pow", "cpw", "norm"),
+    "loss": ("cross_entropy", "squared", "huber"),
+    "maximizer": ("cem", "icem", "cma_es", "gradient", "random", "grid", "policy_weights", "proposal"),
+    "target": ("lagged_pair", "polyak", "hard", "fitted"),
+    "n_step_correction": ("none", "cut", "importance"),
+    "replay": ("uniform", "prioritised"),
+    "handover": ("count", "better"),
+}
 _COUNTS = (
     "steps",
     "batch_size",
     "learning_rate_decay_steps",
     "target_lag",
+    "target_period",
+    "quantiles",
+    "n_step",
     "cem_samples",
     "cem_elites",
     "cem_iterations",
@@ -47,12 +61,25 @@ class Preset:
     learning_rate_decay: float = 1.0  # multiplies the rate every learning_rate_decay_steps steps
     learning_rate_decay_steps: int = 1
     bf16: bool = True
-    # Bellman targets
-    ema_decay: float = 0.995
-    target_lag: int = 500  # steps
+    # Q-function, and its greedy action
+    q_function: str = "scalar"  # scalar, quantile, naf or actor_critic
+    quantiles: int = 16  # drawn for each transition, where q_function is quantile
+    risk: str = "neutral"  # distortion of a quantile head: neutral, cvar, wang, pow, cpw or norm
+    risk_level: float = 0.0  # its parameter, as in Bodnar et al. 2020
+    maximizer: str = "cem"  # cem, icem, cma_es, gradient, random, grid, policy_weights or proposal
     cem_samples: int = 64
     cem_elites: int = 6
     cem_iterations: int = 2
+    grid_levels: tuple[float, ...] = (-1.0, -0.3, 0.0, 0.3, 1.0)  # of each dimension, as a share of its bound
+    # Bellman targets
+    loss: str = "cross_entropy"  # cross_entropy, squared or huber
+    target: str = "lagged_pair"  # lagged_pair, polyak, hard or fitted
+    ema_decay: float = 0.995  # lagged_pair, polyak
+    target_lag: int = 500  # steps; lagged_pair
+    target_period: int = 500  # steps; hard: between two copies; fitted: the longest inner loop
+    double: bool = False  # the online network chooses the action, the target values it
+    n_step: int = 1  # rewards before bootstrapping
+    n_step_correction: str = "none"  # of n-step returns: none, cut or importance
     mc_bound_until: float = 0.0  # progress up to which the Monte-Carlo return bounds the target from below
     auxiliary_weight: float = 0.0
     symmetry: bool = False  # mirror transitions at random; wants a wrist camera on the gripper's axis
@@ -64,6 +91,11 @@ class Preset:
     on_policy_share: tuple[float, float] = (0.5, 0.5)  # of a batch
     epsilon: tuple[float, float] = (0.2, 0.05)  # probability of a random action
     noise: tuple[float, float] = (0.1, 0.02)  # standard deviation, as a share of each bound
+    boltzmann: tuple[float, float] = (0.0, 0.0)  # temperature in units of Q; 0 takes the best sample
+    handover: str = "count"  # to the learned policy: after scripted_episodes, or earlier, once it is better
+    replay: str = "uniform"  # uniform or prioritised, which pays no heed to on_policy_share
+    priority_exponent: float = 0.6
+    priority_correction: tuple[float, float] = (0.4, 1.0)
     clutter: tuple[int, int] = (1, 1)  # objects in the bin, fewest and most
     # Housekeeping, in gradient steps
     publish_every: int = 200
@@ -75,14 +107,19 @@ class Preset:
 
     def __post_init__(self) -> None:
         get_profile(self.profile)
-        if self.optimizer not in ("adamw", "sgd"):
-            raise InvalidInput(f"optimizer is {self.optimizer!r}, expected adamw or sgd")
+        for name, known in _NAMES.items():
+            if getattr(self, name) not in known:
+                raise InvalidInput(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected at least 1")
-        for name in ("epsilon", "on_policy_share"):
+        for name in ("epsilon", "on_policy_share", "priority_correction"):
             if not all(0 <= share <= 1 for share in getattr(self, name)):
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected shares from 0 to 1")
+        if len(self.grid_levels) < 2 or not all(-1 <= level <= 1 for level in self.grid_levels):
+            raise InvalidInput(f"grid_levels is {self.grid_levels}, expected two or more numbers from -1 to 1")
+        if not all(temperature >= 0 for temperature in self.boltzmann):
+            raise InvalidInput(f"boltzmann is {self.boltzmann}, expected temperatures of 0 or more")
         if not 0 <= self.ema_decay < 1:
             raise InvalidInput(f"ema_decay is {self.ema_decay}, expected 0 <= ema_decay < 1")
 
@@ -146,7 +183,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
             checked[key] = _converted(value, known[key])
         except (TypeError, ValueError) as error:
             expected = getattr(known[key], "__args__", [known[key]])
-            names = ", ".join(kind.__name__ for kind in expected)
+            names = ", ".join("..." if kind is Ellipsis else kind.__name__ for kind in expected)
             raise InvalidInput(f"setting {key} is {value!r}, expected {names}") from error
     return checked
 
@@ -154,8 +191,10 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
 def _converted(value: Any, kind: Any) -> Any:
     """`value` as a `kind`; YAML reads 1e-3 as text and 10 as an integer. Raises TypeError or ValueError."""
     if isinstance(kind, GenericAlias):
-        parts = [_converted(part, of) for part, of in zip(value, kind.__args__, strict=True)]
-        return tuple(parts)
+        kinds = kind.__args__
+        if kinds[1:] == (Ellipsis,):
+            kinds = kinds[:1] * len(value)
+        return tuple(_converted(part, of) for part, of in zip(value, kinds, strict=True))
     if kind in (bool, str) or isinstance(value, bool):
         if type(value) is not kind:
             raise TypeError

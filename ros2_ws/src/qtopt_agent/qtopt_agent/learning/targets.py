@@ -1,4 +1,4 @@
-"""The two lagged networks that Bellman targets are computed with (Kalashnikov et al. 2018, section 4.2)."""
+"""The lagged networks that Bellman targets are computed with: which copies there are, and when they move."""
 
 import copy
 from collections import deque
@@ -11,47 +11,141 @@ SNAPSHOTS = 4
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class TargetNetworks(Generic[Network]):
-    """`first` is the moving average of the online network, `second` is `first` as it was about `lag` steps ago.
+class HardCopy(Generic[Network]):
+    """`first` is the online network as it was at the last multiple of `period` steps (Mnih et al. 2015)."""
+
+    acts = False
+    """Whether `first` is what acts, rather than the online network: so where it is an average."""
+
+    def __init__(self, online: Network, period: int) -> None:
+        self.period = period
+        self.step = 0
+        self.first = frozen_copy(online)
+        self._online = list(online.state_dict(keep_vars=True).values())
+        self._first = list(self.first.state_dict(keep_vars=True).values())
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The target networks; V(s') is the smallest of their values."""
+        return (self.first,)
+
+    def update(self, loss: float) -> int:
+        """Follow one gradient step that had this `loss`; returns how many of `networks` have changed."""
+        self.step += 1
+        return self._blend(1.0) if self.step % self.period == 0 else 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that `update` depends on except the online network."""
+        return {"step": self.step, "first": self.first.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.step = state["step"]
+        self.first.load_state_dict(state["first"])
+
+    @torch.no_grad()
+    def _blend(self, share: float) -> int:
+        """Move `first` by `share` of the way to the online network; batch norm's counters go all the way."""
+        floats = [i for i, value in enumerate(self._first) if value.is_floating_point()]
+        mine, online = ([values[i] for i in floats] for values in (self._first, self._online))
+        torch._foreach_lerp_(mine, online, share)
+        for value, theirs in zip(self._first, self._online, strict=True):
+            if not value.is_floating_point():
+                value.copy_(theirs)
+        return 1
+
+
+class FittedIteration(HardCopy[Network]):
+    """Fitted Q iteration (Ernst et al. 2005): regress to convergence on fixed targets, then copy.
+
+    An inner loop has converged when the mean loss of its last `WINDOW` steps is no longer below that of the `WINDOW`
+    steps before by a `TOLERANCE` share; it ends after `period` steps at the latest.
+    """
+
+    WINDOW = 100
+    TOLERANCE = 0.01
+
+    def __init__(self, online: Network, period: int) -> None:
+        super().__init__(online, period)
+        self._losses: list[float] = []
+
+    def update(self, loss: float) -> int:
+        """See HardCopy."""
+        self.step += 1
+        self._losses.append(loss)
+        if len(self._losses) < self.period and not self._converged():
+            return 0
+        self._losses.clear()
+        return self._blend(1.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See HardCopy."""
+        return {**super().state_dict(), "losses": list(self._losses)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See HardCopy."""
+        super().load_state_dict(state)
+        self._losses = list(state["losses"])
+
+    def _converged(self) -> bool:
+        window = self.WINDOW
+        if len(self._losses) < 2 * window:
+            return False
+        before, last = self._losses[-2 * window : -window], self._losses[-window:]
+        return sum(last) > (1 - self.TOLERANCE) * sum(before)
+
+
+class Polyak(HardCopy[Network]):
+    """`first` is the exponential moving average of the online network (Lillicrap et al. 2016, section 3)."""
+
+    acts = True
+
+    def __init__(self, online: Network, decay: float) -> None:
+        super().__init__(online, 1)
+        self.decay = decay
+
+    def update(self, loss: float) -> int:
+        """See HardCopy."""
+        self.step += 1
+        return self._blend(1 - self.decay)
+
+
+class LaggedPair(Polyak[Network]):
+    """The paper's pair: `second` is the average as it was about `lag` steps ago (Kalashnikov et al. 2018, section 4.2).
 
     Snapshots of `first` are kept every lag / SNAPSHOTS steps, so that the age of `second` is between `lag` and
     (1 + 1 / SNAPSHOTS) lag once `lag` steps have passed; before that `second` is `first` as it was at the start.
     """
 
     def __init__(self, online: Network, decay: float, lag: int) -> None:
-        self.decay, self.lag = decay, lag
+        super().__init__(online, decay)
+        self.lag = lag
         self.interval = max(1, lag // SNAPSHOTS)
-        self.step = 0
-        self.first, self.second = (copy.deepcopy(online).eval().requires_grad_(False) for _ in range(2))
-        self._online = list(online.state_dict(keep_vars=True).values())
-        self._first = list(self.first.state_dict(keep_vars=True).values())
+        self.second = frozen_copy(online)
         self._second = list(self.second.state_dict(keep_vars=True).values())
-        self._floats = [i for i, value in enumerate(self._first) if value.is_floating_point()]
-        self._others = [i for i, value in enumerate(self._first) if not value.is_floating_point()]
         self._snapshots: deque[list[Tensor]] = deque([self._copy()], maxlen=SNAPSHOTS + 1)
 
-    @torch.no_grad()
-    def update(self) -> bool:
-        """Move `first` one step towards the online network; true when the lagged one has changed as well."""
-        self.step += 1
-        mine, online = ([values[i] for i in self._floats] for values in (self._first, self._online))
-        torch._foreach_lerp_(mine, online, 1 - self.decay)
-        for i in self._others:  # batch norm's counters
-            self._first[i].copy_(self._online[i])
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """See HardCopy."""
+        return self.first, self.second
+
+    def update(self, loss: float) -> int:
+        """See HardCopy."""
+        super().update(loss)
         if self.step % self.interval:
-            return False
+            return 1
         self._snapshots.append(self._copy())
         self._load_second()
-        return True
+        return 2
 
     def state_dict(self) -> dict[str, Any]:
         """`first`, and the snapshots that `second` comes from."""
-        return {"step": self.step, "first": self.first.state_dict(), "snapshots": list(self._snapshots)}
+        return {**super().state_dict(), "snapshots": list(self._snapshots)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Inverse of `state_dict`."""
-        self.step = state["step"]
-        self.first.load_state_dict(state["first"])
+        """See HardCopy."""
+        super().load_state_dict(state)
         self._snapshots = deque(state["snapshots"], maxlen=SNAPSHOTS + 1)
         self._load_second()
 
@@ -62,3 +156,8 @@ class TargetNetworks(Generic[Network]):
     def _load_second(self) -> None:
         for mine, old in zip(self._second, self._snapshots[0], strict=True):
             mine.copy_(old)
+
+
+def frozen_copy(network: Network) -> Network:
+    """A copy in evaluation mode that learns nothing."""
+    return copy.deepcopy(network).eval().requires_grad_(False)

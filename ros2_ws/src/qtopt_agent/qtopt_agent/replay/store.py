@@ -33,6 +33,9 @@ class Batch(NamedTuple):
     next_state: NDArray[np.float32]
     mc_return: NDArray[np.float32]
     privileged: NDArray[np.float32]
+    discount: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    weight: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,9 @@ class TransitionStore:
             c["state"][rows + 1],
             c["mc_return"][rows],
             c["privileged"][rows],
+            (self.spec.discount * (1 - c["terminal"][rows])).astype(np.float32),
+            rows,
+            np.ones(len(rows), np.float32),
         )
 
     def success_rate(self, source: int, last: int = 200) -> float:

@@ -16,10 +16,9 @@ from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.learning.checkpoint import load_weights
+from qtopt_agent.learning.parts import collecting_policy, evaluation_maximizer, make_network
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.maximizers import CEM
-from qtopt_agent.policies import ExploringPolicy, GreedyPolicy
-from qtopt_agent.q_functions import make_q_function
+from qtopt_agent.policies import GreedyPolicy
 from qtopt_agent.runtime.episode_runner import EpisodeRunner
 from qtopt_agent.runtime.interrupts import ctrl_c_held
 from qtopt_agent.runtime.memory import keep_freed_memory
@@ -39,6 +38,7 @@ class Order:
     """One episode to run, laid out by `seed` on objects of a split.
 
     weights: the acting network's file; None asks for the scripted policy. epsilon and noise: as in ExploringPolicy.
+    temperature: as in BoltzmannPolicy, 0 for the best action.
     evaluation: the gradient step that is being evaluated, without exploration; None where data is collected.
     """
 
@@ -47,6 +47,7 @@ class Order:
     weights: str | None = None
     epsilon: float = 0.0
     noise: float = 0.0
+    temperature: float = 0.0
     evaluation: int | None = None
 
 
@@ -176,7 +177,7 @@ class _Worker:
         keep_freed_memory()
         self._preset = preset
         self._profile = get_profile(preset.profile)
-        self._network = make_q_function(self._profile, PRIVILEGED_SIZE if preset.auxiliary_weight else 0)
+        self._network = make_network(preset, self._profile, PRIVILEGED_SIZE)
         self._loaded: tuple[str, int] | None = None
         self._runners: dict[str, EpisodeRunner] = {}
 
@@ -195,18 +196,7 @@ class _Worker:
             load_weights(Path(order.weights), self._network)
             self._loaded = version
         if order.evaluation is not None:
-            return GreedyPolicy(self._network, evaluation_cem(self._preset), self._profile)
-        greedy = GreedyPolicy(self._network, training_cem(self._preset), self._profile)
-        return ExploringPolicy(greedy, self._profile, order.epsilon, order.noise)
-
-
-def training_cem(preset: Preset) -> CEM:
-    """The maximiser of Bellman targets and of data collection."""
-    space = get_profile(preset.profile).action_space
-    return CEM(space, preset.cem_samples, preset.cem_elites, preset.cem_iterations)
-
-
-def evaluation_cem(preset: Preset) -> CEM:
-    """The maximiser of evaluations: more thorough, as a released policy's."""
-    space = get_profile(preset.profile).action_space
-    return CEM(space, preset.evaluation_samples, preset.cem_elites, preset.evaluation_iterations)
+            return GreedyPolicy(self._network, evaluation_maximizer(self._preset, self._profile), self._profile)
+        return collecting_policy(
+            self._preset, self._profile, self._network, order.epsilon, order.noise, order.temperature
+        )

@@ -20,15 +20,15 @@ from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.metrics import Metrics, weight_gap
+from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
-from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
-from qtopt_agent.runtime.actors import ActorPool, Order, Result, training_cem
+from qtopt_agent.runtime.actors import ActorPool, Order, Result
 from qtopt_agent.runtime.interrupts import first_interrupt
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 
-FORMAT = 1  # of checkpoint.pt
+FORMAT = 2  # of checkpoint.pt
 SCALARS_EVERY = 100  # steps
 ENOUGH_ON_POLICY = 2_000  # transitions, before the preset's on-policy share applies
 WAIT = 0.2  # s
@@ -86,8 +86,8 @@ class Training:
             )
             for axis, flipped in MIRRORS
         ]
-        network = make_q_function(profile, privileged, seed)
-        self.learner = Learner(preset, network, training_cem(preset), seed, mirrors)
+        network = make_network(preset, profile, privileged, seed)
+        self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors)
         self._rng = np.random.default_rng([seed, 2])
         self._minutes_before = 0.0
         if resume:
@@ -110,7 +110,7 @@ class Training:
         """Learn until the preset's steps are done, `minutes` are over or Ctrl-C; the checkpoint is then up to date."""
         deadline = time.monotonic() + 60 * minutes
         preset, learner = self.preset, self.learner
-        save_weights(self._acting, learner.targets.first)
+        save_weights(self._acting, learner.acting)
         with (
             first_interrupt() as interrupted,
             Metrics(self.out, learner.step_count) as self._metrics,
@@ -139,7 +139,7 @@ class Training:
                     self._record(metrics, rates)
                     bar.update(task, completed=step, description=self._describe(rates))
                 if step % preset.publish_every == 0:
-                    save_weights(self._acting, learner.targets.first)
+                    save_weights(self._acting, learner.acting)
                 if step % preset.checkpoint_every == 0:
                     self.save()
                 if step % preset.evaluate_every == 0 or step == preset.steps:
@@ -223,6 +223,7 @@ class Training:
             str(self._acting),
             _ramp(self.preset.epsilon, progress),
             _ramp(self.preset.noise, progress),
+            _ramp(self.preset.boltzmann, progress),
         )
 
     def _order_evaluation(self, pool: ActorPool) -> None:
@@ -230,7 +231,7 @@ class Training:
             return
         step = self.learner.step_count
         weights = self._evaluated(step)
-        save_weights(weights, self.learner.targets.first)
+        save_weights(weights, self.learner.acting)
         for objects in ("train", "validation"):
             self._evaluations[step, objects] = []
             for i in range(self.preset.evaluate_episodes):
@@ -261,7 +262,7 @@ class Training:
         values: dict[str, float | torch.Tensor] = {f"learner/{name}": value for name, value in metrics.items()}
         values |= rates
         values |= {
-            "learner/target_gap": weight_gap(targets.first, targets.second),
+            "learner/target_gap": weight_gap(self.learner.network, targets.networks[-1]),
             "learner/learning_rate": self.learner.learning_rate(),
             "data/episodes": self.store.episodes_added,
             "data/on_policy_share": share,
