@@ -5,9 +5,10 @@ import pytest
 
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.profile import LOWDIM
-from qtopt_agent.simulation import SimulatedRobot, make_robot
+from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation.cell import BIN_HALF
 from qtopt_agent.simulation.objects import ObjectSpec, Part, surface_points
-from qtopt_agent.simulation.scene import BIN_HALF
+from qtopt_agent.simulation.robot import SimulatedRobot
 
 BIN, OBJECT, PAD = 0, 1, 2  # groups of the geoms
 

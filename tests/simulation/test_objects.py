@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.objects import FAMILIES, WIDTHS, sample_object
-from qtopt_agent.simulation.scene import Appearance, build_model
+from qtopt_agent.simulation.scene import build_model
 
 
 def test_splits_share_no_shape_family() -> None:

@@ -9,8 +9,9 @@ from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.runtime.episode_runner import EpisodeRunner
-from qtopt_agent.simulation import SimulatedRobot, make_robot
-from qtopt_agent.simulation.robot import LIFT_HEIGHT
+from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation.layout import LIFT_HEIGHT
+from qtopt_agent.simulation.robot import SimulatedRobot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 
 STILL = Action(np.zeros(3, dtype=np.float32), 0.0)

@@ -1,19 +1,23 @@
-"""The embedded MuJoCo world: runs wherever Python runs."""
+"""The embedded MuJoCo world, which runs wherever Python runs, and the cell and objects that other simulators share."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.simulation.layout import ObjectSource
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.simulation.objects import FAMILIES, sample_object
-from qtopt_agent.simulation.robot import ObjectSource, SimulatedRobot
+
+if TYPE_CHECKING:  # it brings MuJoCo, which Gazebo's side does without
+    from qtopt_agent.simulation.robot import SimulatedRobot
 
 __all__ = [
     "PRIVILEGED_NAMES",
     "PRIVILEGED_SIZE",
-    "SimulatedRobot",
     "make_robot",
+    "object_source",
     "prepare_objects",
 ]
 
@@ -25,14 +29,16 @@ def make_robot(
     *,
     max_meshes: int | None = None,
     renderer: str = "rays",
-) -> SimulatedRobot:
+) -> "SimulatedRobot":
     """A simulated robot over a bin with `clutter` (fewest, most) objects.
 
     `objects`: a split of the generator (train, validation or held-out) or a folder of OBJ and STL meshes, of which the
     first `max_meshes` by name are used. `renderer`: "rays", or "egl" where the system has it, faster on large images.
     Raises InvalidInput on anything else.
     """
-    return SimulatedRobot(profile, _source(objects, max_meshes), clutter, renderer)
+    from qtopt_agent.simulation.robot import SimulatedRobot
+
+    return SimulatedRobot(profile, object_source(objects, max_meshes), clutter, renderer)
 
 
 def prepare_objects(
@@ -42,10 +48,13 @@ def prepare_objects(
 
     `on_mesh(ready, total)` is called after each mesh. Raises what make_robot raises.
     """
-    _source(objects, max_meshes, on_mesh)
+    object_source(objects, max_meshes, on_mesh)
 
 
-def _source(objects: str, max_meshes: int | None, on_mesh: Callable[[int, int], None] | None = None) -> ObjectSource:
+def object_source(
+    objects: str, max_meshes: int | None = None, on_mesh: Callable[[int, int], None] | None = None
+) -> ObjectSource:
+    """Draws objects for make_robot, whose arguments these are. Only a folder of meshes needs MuJoCo."""
     if objects in FAMILIES:
         return lambda rng: sample_object(objects, rng)
     if not Path(objects).is_dir():

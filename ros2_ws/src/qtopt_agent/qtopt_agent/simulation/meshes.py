@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.simulation.convex import convex_parts
+from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.mesh_files import read_mesh
 from qtopt_agent.simulation.objects import ObjectSpec, Part
-from qtopt_agent.simulation.scene import Appearance, build_model
+from qtopt_agent.simulation.scene import build_model
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from qtopt_agent.simulation.scene import SKY
+from qtopt_agent.simulation.cell import SKY
 
 Array = NDArray[np.float64]
 

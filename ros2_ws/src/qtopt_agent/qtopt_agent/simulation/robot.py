@@ -1,6 +1,5 @@
 """The embedded simulator as a Robot: a floating gripper over a bin of objects."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import mujoco
@@ -13,14 +12,12 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
+from qtopt_agent.simulation.cell import BIN_HALF, MAX_APERTURE
+from qtopt_agent.simulation.layout import ObjectSource, is_lifted, lay_out
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
-from qtopt_agent.simulation.objects import ObjectSpec
 from qtopt_agent.simulation.rays import RayCamera
-from qtopt_agent.simulation.scene import BIN_HALF, LAYOUT_HALF, MAX_APERTURE, SUBSTEPS, TIMESTEP, Appearance
+from qtopt_agent.simulation.scene import SUBSTEPS, TIMESTEP
 
-ObjectSource = Callable[[np.random.Generator], ObjectSpec]
-
-LIFT_HEIGHT = 0.08  # m: a grasp counts when the object's lowest point is above this, well clear of the walls
 _WORKSPACE = WorkspaceBox((-BIN_HALF, -BIN_HALF, 0.003), (BIN_HALF, BIN_HALF, 0.24))
 _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force
 _CHUNK = 10  # substeps between two set points
@@ -76,45 +73,25 @@ class SimulatedRobot:
 
     def reset(self, seed: int) -> Observation:
         """Lay out new objects and return the hand, open, to a start pose 17-21 cm above the floor."""
-        rng = np.random.default_rng(seed)
-        count = int(rng.integers(self._clutter[0], self._clutter[1] + 1))
-        self._objects = [self._source(rng) for _ in range(count)]
-        self._appearance = Appearance.sample(count, rng)
-        self._model = scene.build_model(self._objects, self._appearance)
+        layout = lay_out(self._source, self._clutter, seed)
+        self._objects, self._appearance = layout.objects, layout.appearance
+        self._model = scene.build_model(list(layout.objects), layout.appearance)
         self._data = mujoco.MjData(self._model)
         self._hand = self._model.body("hand").id
-        self._bodies = [self._model.body(f"object{i}").id for i in range(count)]
+        self._bodies = [self._model.body(f"object{i}").id for i in range(len(layout.objects))]
         self._closed = False
         self._steps = 0
-        self._place_objects(rng)
-        start = np.array([*rng.uniform(-0.04, 0.04, 2), rng.uniform(0.17, 0.21), rng.uniform(-np.pi, np.pi)])
-        self._data.qpos[:4] = start
+        for i, (x, y, z, yaw) in enumerate(layout.poses):
+            self._data.qpos[6 + 7 * i : 13 + 7 * i] = [x, y, z, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+        # While the objects settle, the hand waits out of the way.
+        self._data.qpos[:3] = self._data.ctrl[:3] = (0, 0, 0.6)
+        mujoco.mj_step(self._model, self._data, nstep=300 if layout.stacked else 100)
+        self._data.qpos[:4] = layout.start
         self._data.qvel[:6] = 0
         self._data.qpos[4:6] = MAX_APERTURE / 2
-        self._data.ctrl[:] = [*start, MAX_APERTURE / 2, MAX_APERTURE / 2]
+        self._data.ctrl[:] = [*layout.start, MAX_APERTURE / 2, MAX_APERTURE / 2]
         mujoco.mj_forward(self._model, self._data)
         return self.observe()
-
-    def _place_objects(self, rng: np.random.Generator) -> None:
-        """Drop the objects one beside the other, far enough apart to start without overlap, and let them settle."""
-        radii = [float(np.linalg.norm(spec.outline[:, :2], axis=1).max()) for spec in self._objects]
-        placed: list[tuple[float, float, float]] = []
-        height = 0.0
-        for i, spec in enumerate(self._objects):
-            room = min(LAYOUT_HALF, BIN_HALF - radii[i] - 0.005)
-            for _ in range(40):
-                x, y = rng.uniform(-room, room, 2)
-                if all(np.hypot(x - a, y - b) > radii[i] + r + 0.004 for a, b, r in placed):
-                    break
-            else:
-                height += 0.08  # no free place left: drop it on top of the others
-            placed.append((x, y, radii[i]))
-            yaw = rng.uniform(-np.pi, np.pi)
-            z = -spec.outline[:, 2].min() + 0.002 + height
-            self._data.qpos[6 + 7 * i : 13 + 7 * i] = [x, y, z, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
-        # The hand waits out of the way.
-        self._data.qpos[:3] = self._data.ctrl[:3] = (0, 0, 0.6)
-        mujoco.mj_step(self._model, self._data, nstep=100 if height == 0 else 300)
 
     def pose(self) -> NDArray[np.float64]:
         """Measured finger-tip position x, y, z in m and yaw in rad."""
@@ -198,12 +175,7 @@ class SimulatedRobot:
         """True while the gripper holds an object clear above the walls."""
         if not self._closed or self.aperture() < 0.002:
             return False
-        tips = self.pose()[:3]
-        for i in range(len(self._bodies)):
-            points = self.outline(i)
-            if points[:, 2].min() > LIFT_HEIGHT and np.linalg.norm(points.mean(0) - tips) < 0.1:
-                return True
-        return False
+        return is_lifted([self.outline(i) for i in range(len(self._bodies))], self.pose()[:3])
 
     def scene_image(self, height: int, width: int) -> NDArray[np.uint8]:
         """A picture of the whole scene for people, uint8 [height, width, 3] RGB."""
