@@ -60,3 +60,15 @@ def test_a_run_that_is_not_whole_is_refused(run, tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes((run / "checkpoint.pt").read_bytes())
     with pytest.raises(InvalidInput, match="preset"):
         export_run(tmp_path, tmp_path, "v", 16, 4, 2)
+
+
+def test_the_search_of_a_model_is_the_one_asked_for(run, tmp_path):
+    folder = export_run(run, tmp_path, "shooting", 16, 4, 2, maximizer="random")
+    assert json.loads((folder / "manifest.json").read_text())["maximizer"]["name"] == "random"
+    assert load(folder).name == "shooting"
+
+
+def test_a_search_that_torchscript_cannot_run_is_refused_by_name(run, tmp_path):
+    with pytest.raises(InvalidInput, match="'gradient' does not run in TorchScript"):
+        export_run(run, tmp_path, "v", 16, 4, 2, maximizer="gradient")
+    assert not list(tmp_path.iterdir())

@@ -10,12 +10,16 @@ def export(
     run: Annotated[Path, typer.Option(help="Folder of the training run.")],
     version: Annotated[str, typer.Option(help="Name of the new model.")],
     store: Annotated[Path, typer.Option(help="Folder of models.")] = Path("models"),
-    samples: Annotated[int, typer.Option(min=1, help="CEM samples an iteration, at run time.")] = 64,
-    elites: Annotated[int, typer.Option(min=1, help="CEM elites.")] = 6,
-    iterations: Annotated[int, typer.Option(min=1, help="CEM iterations.")] = 2,
+    maximizer: Annotated[
+        str | None,
+        typer.Option(help="Search at run time: cem, icem, cma_es, random, grid, proposal. [default: preset's]"),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Samples an iteration, at run time.")] = 64,
+    elites: Annotated[int, typer.Option(min=1, help="Elites of CEM.")] = 6,
+    iterations: Annotated[int, typer.Option(min=1, help="Iterations of the search.")] = 2,
 ) -> None:
     """Write a run's checkpoint as a model version: policy.pt (TorchScript), q.safetensors and manifest.json."""
     from qtopt_agent.runtime.export import export_run
 
-    folder = export_run(run, store, version, samples, elites, iterations)
+    folder = export_run(run, store, version, samples, elites, iterations, maximizer)
     typer.echo(f"{folder}; next: qtopt evaluate --model {folder} --record")

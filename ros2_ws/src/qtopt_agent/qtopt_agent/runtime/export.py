@@ -3,12 +3,13 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from qtopt_agent.core.errors import IncompatibleModel
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.learning.checkpoint import load_checkpoint
 from qtopt_agent.learning.parts import make_network
 from qtopt_agent.learning.preset import load_preset
-from qtopt_agent.maximizers import CEM
+from qtopt_agent.maximizers import make_maximizer
+from qtopt_agent.policies.scripted_module import DeployableMaximizer
 from qtopt_agent.runtime.model_store import publish
 from qtopt_agent.simulation import PRIVILEGED_SIZE
 
@@ -16,10 +17,13 @@ COMMANDS = "commands.txt"
 """The run's command lines, one a line; `qtopt train` writes them."""
 
 
-def export_run(run: Path, store: Path, version: str, samples: int, elites: int, iterations: int) -> Path:
+def export_run(
+    run: Path, store: Path, version: str, samples: int, elites: int, iterations: int, maximizer: str | None = None
+) -> Path:
     """Publish the network that acts in `run`'s checkpoint (averaged weights, if any) as `version`; return its folder.
 
-    CEM at run time need not be that of training. Raises IncompatibleModel if the run is damaged, else as `publish`.
+    The search at run time need not be that of training; `maximizer` is the preset's if not given. Raises InvalidInput
+    for one that cannot be deployed, IncompatibleModel if the run is damaged, else as `publish`.
     """
     state = load_checkpoint(run / "checkpoint.pt")
     preset = load_preset(str(run / "preset.yaml"))
@@ -36,5 +40,9 @@ def export_run(run: Path, store: Path, version: str, samples: int, elites: int, 
         }
     except (KeyError, RuntimeError, OSError) as error:
         raise IncompatibleModel(f"{run} is not a complete run of preset {preset.profile}: {error}") from error
-    cem = CEM(profile.action_space, samples, elites, iterations)
-    return publish(store, version, profile, q, cem, training, mirrored=preset.symmetry)
+    name = maximizer or preset.maximizer
+    search = make_maximizer(name, profile.action_space, samples, elites, iterations, preset.grid_levels)
+    if not isinstance(search, DeployableMaximizer):
+        raise InvalidInput(f"maximizer {name!r} does not run in TorchScript; export with another, such as cem")
+    mirrored = preset.symmetry and not q.proposes  # an action proposed for one view is not its mirror image's
+    return publish(store, version, profile, q, search, training, mirrored)
