@@ -10,7 +10,10 @@ import typer
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: replay, checkpoint, metrics.")],
-    preset: Annotated[str, typer.Option(help="paper, compact, lowdim, or a .yaml file.")] = "compact",
+    preset: Annotated[
+        str,
+        typer.Option(help="compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."),
+    ] = "compact",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: key=value.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps, instead of the preset's.")] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Stop after so many minutes; resume later.")] = float("inf"),
