@@ -72,6 +72,25 @@ def test_the_first_failure_ends_all_and_gives_the_exit_code(environment: dict[st
     assert not any(map(alive, pids))
 
 
+def test_a_node_that_the_graph_can_do_without_is_started_again(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "RESPAWN_DELAY", 0.1)
+    output = io.StringIO()
+    nodes = [NodeDescription("patient", "waits"), NodeDescription("broken", "fails", respawn=True)]
+    with Processes(nodes, output=output, environment=environment) as graph:
+        pids = [graph.pid(node.name) for node in nodes]
+        assert graph.wait(until=lambda: output.getvalue().count("broken ended with exit code 7") == 3) == 0
+        assert graph.pid("patient") == pids[0] and graph.pid("broken") != pids[1]
+
+
+def test_one_whose_settings_make_no_sense_is_not(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text("def main():\n    return 2\n")
+    nodes = [NodeDescription("patient", "waits"), NodeDescription("broken", "fails", respawn=True)]
+    with Processes(nodes, output=io.StringIO(), environment=environment) as graph:
+        assert graph.wait() == 2
+
+
 def test_a_node_that_ignores_signals_is_killed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     quick = ((signal.SIGINT, 0.2), (signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0))
     monkeypatch.setattr(processes, "PATIENCE", quick)

@@ -12,7 +12,8 @@ from qtopt_agent.runtime.arm_profile import read_parameters
 from qtopt_agent.runtime.released import released_models
 from qtopt_agent.standalone.processes import NodeDescription
 
-# A graph ends when one of these has done its work; any other node's end is a failure, which ends it too.
+# A graph ends when one of these has done its work; any other node's end is a failure, which ends it too, except that
+# grasping goes on without those that only listen: they are started again.
 ENDING = ("attempts", "replay")
 
 
@@ -84,9 +85,10 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     if not simulated and a["camera"] != "none":
         nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
     if a["record"]:
-        nodes.append(_node("episode_logger", {"folder": a["record"]}))
+        nodes.append(replace(_node("episode_logger", {"folder": a["record"]}), respawn=True))
     if _yes(a, "train"):
-        nodes.append(_node("trainer", {"episodes": a["record"], "models": model, "deploy": True}))
+        trainer = _node("trainer", {"episodes": a["record"], "models": model, "deploy": True})
+        nodes.append(replace(trainer, respawn=True))
     count = _number(a, "grasps", int)
     if count:
         settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}

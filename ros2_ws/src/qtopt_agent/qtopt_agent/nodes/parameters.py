@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.runtime.arm_profile import Parameter
 
 
 def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Declare `parameters`, all read-only, and return their values by name."""
-    return {each.name: node.declare_parameter(each.name, each.default, _descriptor(each)).value for each in parameters}
+    """Declare `parameters`, all read-only, and return their values by name.
+
+    Raises InvalidInput where one was given another type, or is out of range.
+    """
+    try:
+        return {each.name: node.declare_parameter(each.name, each.default, _descriptor(each)).value for each in parameters}
+    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+        raise InvalidInput(str(error)) from error
 
 
 def _descriptor(parameter: Parameter) -> Any:

@@ -18,6 +18,8 @@ import yaml
 from qtopt_agent.standalone.run import LAUNCHER
 
 _POLL = 0.05  # s
+BAD_INPUT = 2  # exit code of a node whose settings make no sense: starting it again would change nothing
+RESPAWN_DELAY = 2.0  # s
 
 # Between the signals that ask a process to end, s. The last one cannot be refused.
 PATIENCE = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
@@ -34,6 +36,7 @@ class NodeDescription:
     namespace: str = ""
     parameter_files: tuple[Path, ...] = ()
     arguments: tuple[str, ...] = ()  # before --ros-args
+    respawn: bool = False  # the graph goes on without it when it fails, and it is started again
 
     def ros_arguments(self, parameter_file: Path | None) -> list[str]:
         """What follows the module on the command line."""
@@ -57,7 +60,7 @@ def loopback() -> str:
 
 
 class Processes:
-    """A running graph: `with Processes(nodes) as graph: graph.wait()`. All nodes end when one fails."""
+    """A running graph: `with Processes(nodes) as graph: graph.wait()`. All nodes end when one fails that is needed."""
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class Processes:
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {}), LAUNCHER: str(os.getpid())}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._readers: list[threading.Thread] = []
+        self._respawns: dict[str, float] = {}  # when a node is started again, steady time
         self._asked_to_stop: int | None = None
 
     def __enter__(self) -> "Processes":
@@ -101,18 +105,15 @@ class Processes:
     def wait(self, until: Callable[[], bool] = lambda: False) -> int:
         """Wait until all nodes have ended, one failed, `until()` is true, or Ctrl-C or SIGTERM comes; then stop all.
 
-        Returns the exit code of the first node that failed, 128 + number after a signal to this process, else 0.
+        While it waits, a node with `respawn` that failed is started again, unless its exit code is BAD_INPUT.
+        Returns the exit code of the first other node that failed, 128 + number after a signal to this process, else 0.
         """
         previous = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             failed = 0
             while self._asked_to_stop is None and not failed and not until():
-                codes = {name: process.poll() for name, process in self._processes.items()}
-                for name, code in codes.items():
-                    if code:
-                        failed = failed or code
-                        self._print("launch", f"{name} ended with exit code {code}")
-                if None not in codes.values():
+                failed = next(filter(None, [self._failure(node) for node in self._nodes]), 0)
+                if not self._respawns and all(map(self.ended, self._processes)):
                     break
                 time.sleep(_POLL)
         finally:
@@ -133,6 +134,22 @@ class Processes:
         for reader in self._readers:
             reader.join(timeout=1.0)
         self._files.cleanup()
+
+    def _failure(self, node: NodeDescription) -> int:
+        """Exit code of a node whose failure ends the graph, else 0."""
+        code, due = self._processes[node.name].poll(), self._respawns.get(node.name)
+        if not code:
+            return 0
+        if due is None:
+            self._print("launch", f"{node.name} ended with exit code {code}")
+            if not node.respawn or code == BAD_INPUT:
+                return code
+            self._print("launch", f"the graph goes on; {node.name} is started again in {RESPAWN_DELAY:.0f} s")
+            self._respawns[node.name] = time.monotonic() + RESPAWN_DELAY
+        elif time.monotonic() >= due:
+            del self._respawns[node.name]
+            self._start(node)
+        return 0
 
     def _start(self, node: NodeDescription) -> None:
         file = None
