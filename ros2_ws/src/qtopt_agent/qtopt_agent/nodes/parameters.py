@@ -16,9 +16,10 @@ def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
     Raises InvalidInput where one was given another type, or is out of range.
     """
     try:
-        return {each.name: node.declare_parameter(each.name, each.default, _descriptor(each)).value for each in parameters}
+        declared = [node.declare_parameter(each.name, each.default, _descriptor(each)) for each in parameters]
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         raise InvalidInput(str(error)) from error
+    return {parameter.name: parameter.value for parameter in declared}
 
 
 def _descriptor(parameter: Parameter) -> Any:
