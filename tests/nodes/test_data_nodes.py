@@ -79,6 +79,7 @@ MODULES = (
     "checks_diagnostics",
     "checks_doctor",
     "checks_episode_logger",
+    "checks_security",
     "checks_success_detector",
     "checks_trainer",
 )
