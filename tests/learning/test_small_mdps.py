@@ -80,6 +80,7 @@ def draw(size: int, rng: np.random.Generator) -> Batch:
         discount=(DISCOUNT * (1 - terminal)).astype(np.float32),
         rows=np.arange(size),
         weight=np.ones(size, np.float32),
+        episode=np.arange(size),
     )
 
 

@@ -10,7 +10,10 @@ from qtopt_agent.core.observation import Observation
 
 @dataclass(frozen=True)
 class Step:
-    """One decision: what was seen, asked, done and earned. Actions are float32 [A] vectors of the action space."""
+    """One decision: what was seen, asked, done and earned. Actions are float32 [A] vectors of the action space.
+
+    `log_density` is that of the policy that chose `commanded`, as in Decision; NaN where it is unknown.
+    """
 
     observation: Observation
     commanded: NDArray[np.float32]
@@ -20,6 +23,7 @@ class Step:
     q: float = float("nan")
     inference_stamp: float = 0.0
     command_stamp: float = 0.0
+    log_density: float = float("nan")
 
 
 @dataclass(frozen=True)

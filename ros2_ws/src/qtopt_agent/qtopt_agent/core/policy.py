@@ -11,10 +11,16 @@ from qtopt_agent.core.observation import Observation
 
 @dataclass(frozen=True)
 class Decision:
-    """An action float32 [A] and the Q value the policy gives it (NaN where it has none)."""
+    """An action float32 [A], the Q value the policy gives it, and the log density it was chosen with; NaN: unknown.
+
+    The density is over unit coordinates, which run from -1 to 1 between an action's bounds, times the probability of
+    its flags. Where single actions hold a share of the probability it is the log of that share: 0 for a policy that
+    could have chosen nothing else.
+    """
 
     action: NDArray[np.float32]
     q: float = float("nan")
+    log_density: float = float("nan")
 
 
 class Policy(Protocol):

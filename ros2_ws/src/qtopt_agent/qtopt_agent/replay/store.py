@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,18 @@ from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.profile import Profile
 
-FORMAT = 1
+FORMAT = 2
 OFF_POLICY, ON_POLICY = 0, 1
 
 
 class Batch(NamedTuple):
-    """B transitions (s, a, r, s'). Images uint8 [B, H, W, 3]; the rest float32.
+    """B transitions (s, a, r, s') of m steps each, m being the n asked for or what is left of the episode if less.
 
-    `terminal` is 1 where nothing follows. `mc_return` is the discounted sum of rewards up to the episode's end, 0 where
-    the end is unknown (an interrupted episode). `privileged` [B, P] describes s.
+    Images are uint8 [B, H, W, 3], the rest float32 unless said otherwise. `reward` is the discounted sum of the m
+    rewards; s' lies m steps after s. `terminal` is 1 where nothing follows s'. `discount`, which multiplies the value of
+    s', is 0 there and otherwise gamma^m. `mc_return` is the discounted sum of rewards up to the episode's end, 0 where
+    that is unknown (an interrupted episode). `privileged` [B, P] describes s. `rows` int64 [B] says where in the store
+    the transitions begin, `episode` int64 [B] in which episodes. `weight` is the importance weight.
     """
 
     image: NDArray[np.uint8]
@@ -36,6 +39,36 @@ class Batch(NamedTuple):
     discount: NDArray[np.float32]
     rows: NDArray[np.int64]
     weight: NDArray[np.float32]
+    episode: NDArray[np.int64]
+
+
+class Sequences(NamedTuple):
+    """What happened from each of B rows on, for n steps; where the episode ends before that, `valid` bool [B, n] ends.
+
+    `image` uint8 [B, n + 1, H, W, 3] and `state` [B, n + 1, S] hold what was seen before each step and after the last;
+    past an episode's end they repeat its final observation. `action` [B, n, A], and `reward`, `terminal` and
+    `log_density` [B, n], the last NaN where it is unknown, are float32 and mean nothing where not valid.
+    """
+
+    image: NDArray[np.uint8]
+    state: NDArray[np.float32]
+    action: NDArray[np.float32]
+    reward: NDArray[np.float32]
+    terminal: NDArray[np.float32]
+    log_density: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+class RowIndex(Protocol):
+    """Hears of every transition, by its row, that can be sampled from now on or no longer."""
+
+    def enter(self, rows: NDArray[np.int64]) -> None:
+        """`rows` hold new transitions."""
+        ...
+
+    def leave(self, rows: NDArray[np.int64]) -> None:
+        """`rows` hold transitions no longer."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -71,10 +104,11 @@ class StoreSpec:
             "action": (np.float32, (self.action_size,)),
             "reward": (np.float32, ()),
             "terminal": (np.float32, ()),
+            "log_density": (np.float32, ()),
             "mc_return": (np.float32, ()),
             "success": (np.bool_, ()),
             "source": (np.uint8, ()),
-            "length": (np.int32, ()),
+            "remaining": (np.int32, ()),  # steps from here to the episode's final observation
             "episode": (np.int64, ()),
         }
 
@@ -109,15 +143,23 @@ class TransitionStore:
     def __init__(self, folder: Path, spec: StoreSpec) -> None:
         """Open `folder`, or create it at its full size.
 
-        Raises InvalidInput where it holds a store of another specification, StorageError where the disk is too small.
+        Raises InvalidInput where it holds a store of another format or specification, StorageError where the disk is
+        too small.
         """
         self.spec = spec
         folder.mkdir(parents=True, exist_ok=True)
         header = folder / "store.json"
         wanted = json.dumps({"format": FORMAT, **asdict(spec)}, indent=1)
         fresh = not header.exists()
-        if not fresh and json.loads(header.read_text()) != json.loads(wanted):
-            raise InvalidInput(f"replay store {folder} holds {header.read_text()}, expected {wanted}")
+        if not fresh:
+            found = json.loads(header.read_text())
+            if found.get("format") != FORMAT:
+                raise InvalidInput(
+                    f"replay store {folder} has format {found.get('format')}, expected {FORMAT}: another version of "
+                    "this software made it; start a new run"
+                )
+            if found != json.loads(wanted):
+                raise InvalidInput(f"replay store {folder} holds {header.read_text()}, expected {wanted}")
         self._files: list[np.memmap[Any, Any]] = []
 
         def column(name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -145,6 +187,7 @@ class TransitionStore:
             temporary.write_text(wanted)
             os.replace(temporary, header)
         self._queues = (_RowQueue(spec.capacity), _RowQueue(spec.capacity))
+        self._indices: list[RowIndex] = []
         self._episodes: list[int] = []  # first rows, oldest first
         self._oldest = 0
         self._head = 0
@@ -164,6 +207,16 @@ class TransitionStore:
         """Transitions that can be sampled, of one source (OFF_POLICY or ON_POLICY) or of both."""
         return sum(q.count for q in self._queues) if source is None else self._queues[source].count
 
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of all transitions that can be sampled, oldest episode first."""
+        held = [self._transitions_from(first) for first in self._episodes[self._oldest :]]
+        return np.concatenate(held) if held else np.zeros(0, np.int64)
+
+    def attach(self, index: RowIndex) -> None:
+        """Tell `index` of the transitions held, and from now on of those that come and go."""
+        index.enter(self.rows())
+        self._indices.append(index)
+
     def append(self, episode: Episode, on_policy: bool = False) -> None:
         """Add a whole episode. Raises InvalidInput, and stores nothing, where its parts do not fit the store."""
         rows = len(episode.steps) + 1
@@ -178,41 +231,81 @@ class TransitionStore:
         place = slice(self._head, self._head + rows)
         for name, values in data.items():
             self._columns[name][place] = values
-        self._columns["length"][place] = rows
+        self._columns["remaining"][place] = np.arange(rows)[::-1]
         self._columns["episode"][place] = self._committed[0]
         self._committed[0] += 1  # the commit: one aligned store, after everything else
         self._enter(self._head)
 
-    def sample(self, size: int, rng: np.random.Generator, on_policy_share: float | None = None) -> Batch:
+    def sample(
+        self, size: int, rng: np.random.Generator, on_policy_share: float | None = None, n_step: int = 1
+    ) -> Batch:
         """`size` transitions, uniformly; or `on_policy_share` (0..1) of them from the agent's own episodes.
 
-        A source that holds nothing leaves its share to the other. Raises InvalidInput on an empty store.
+        A source that holds nothing leaves its share to the other. Raises InvalidInput on an empty store, or where
+        `n_step` is below 1.
         """
-        if self.transitions() == 0:
-            raise InvalidInput("the replay store holds no transitions to sample")
+        self.check_not_empty()
         off, on = (q.count for q in self._queues)
         share = on / (on + off) if on_policy_share is None or 0 in (on, off) else on_policy_share
         fresh = int(rng.binomial(size, share))
         parts = [q.draw(n, rng) for q, n in zip(self._queues, (size - fresh, fresh), strict=True) if n]
-        return self.gather(np.concatenate(parts))
+        return self.gather(np.concatenate(parts), n_step)
 
-    def gather(self, rows: NDArray[np.int64]) -> Batch:
-        """The transitions that start at `rows`."""
+    def check_not_empty(self) -> None:
+        """Raises InvalidInput where there is nothing to sample."""
+        if self.transitions() == 0:
+            raise InvalidInput("the replay store holds no transitions to sample")
+
+    def gather(self, rows: NDArray[np.int64], n_step: int = 1) -> Batch:
+        """The transitions that start at `rows` int64 [B], of `n_step` steps where the episode is that long.
+
+        The sum of Sutton and Barto 2018, eq. 7.1. Raises InvalidInput where `n_step` is below 1.
+        """
+        if n_step < 1:
+            raise InvalidInput(f"n_step is {n_step}, expected at least 1")
         c = self._columns
+        steps = np.minimum(n_step, c["remaining"][rows])
+        later, discount = rows + steps, np.float32(self.spec.discount)
+        reward = np.zeros(len(rows), np.float32)
+        for i in reversed(range(int(steps.max(initial=0)))):
+            inside = i < steps
+            reward[inside] = c["reward"][rows[inside] + i] + discount * reward[inside]
+        terminal = c["terminal"][later - 1]
         return Batch(
             c["image"][rows],
             c["state"][rows],
             c["action"][rows],
-            c["reward"][rows],
-            c["terminal"][rows],
-            c["image"][rows + 1],
-            c["state"][rows + 1],
+            reward,
+            terminal,
+            c["image"][later],
+            c["state"][later],
             c["mc_return"][rows],
             c["privileged"][rows],
-            (self.spec.discount * (1 - c["terminal"][rows])).astype(np.float32),
+            (1 - terminal) * discount ** steps.astype(np.float32),
             rows,
             np.ones(len(rows), np.float32),
+            c["episode"][rows],
         )
+
+    def sequences(self, rows: NDArray[np.int64], n: int) -> Sequences:
+        """The `n` steps that start at each of `rows` int64 [B]."""
+        c = self._columns
+        remaining = c["remaining"][rows, None]
+        seen = rows[:, None] + np.minimum(np.arange(n + 1), remaining)
+        done = seen[:, :-1]
+        return Sequences(
+            c["image"][seen],
+            c["state"][seen],
+            c["action"][done],
+            c["reward"][done],
+            c["terminal"][done],
+            c["log_density"][done],
+            np.arange(n) < remaining,
+        )
+
+    def current(self, rows: NDArray[np.int64], episode: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether `rows` still hold transitions of the episodes numbered `episode`, as a batch says; bool [B]."""
+        return np.asarray(self._columns["episode"][rows] == episode)
 
     def success_rate(self, source: int, last: int = 200) -> float:
         """Share of successes among the `last` newest episodes of `source`; NaN where there are none."""
@@ -250,6 +343,7 @@ class TransitionStore:
             "action": np.stack([*(step.commanded for step in episode.steps), last_action]),
             "reward": rewards,
             "terminal": np.array([step.terminal for step in episode.steps] + [True], np.float32),
+            "log_density": np.array([step.log_density for step in episode.steps] + [np.nan], np.float32),
             "mc_return": returns,
             "success": np.full(len(rewards), episode.success),
         }
@@ -260,23 +354,32 @@ class TransitionStore:
                     f"episode {episode.episode_id}: {name} is {values.dtype} {list(values.shape[1:])}, "
                     f"expected {np.dtype(dtype)} {list(shape)}"
                 )
-            if not np.isfinite(values).all():
+            if name != "log_density" and not np.isfinite(values).all():
                 raise InvalidInput(f"episode {episode.episode_id}: {name} has values that are not finite")
+        if data["terminal"][:-2].any():
+            raise InvalidInput(f"episode {episode.episode_id} goes on after a terminal step")
         return data
 
+    def _transitions_from(self, first: int) -> NDArray[np.int64]:
+        return np.arange(first, first + int(self._columns["remaining"][first]))
+
     def _enter(self, first: int) -> None:
-        rows = int(self._columns["length"][first])
-        self._queues[self._columns["source"][first]].push(np.arange(first, first + rows - 1))
+        rows = self._transitions_from(first)
+        self._queues[self._columns["source"][first]].push(rows)
+        for index in self._indices:
+            index.enter(rows)
         self._episodes.append(first)
-        self._head = first + rows
+        self._head = first + len(rows) + 1
 
     def _evict_until(self, end: int) -> None:
         """Forget the oldest episodes while they start in rows head..end: those about to be overwritten."""
         while self._oldest < len(self._episodes) and self._head <= self._episodes[self._oldest] < end:
             first = self._episodes[self._oldest]
-            rows = int(self._columns["length"][first])
-            self._queues[self._columns["source"][first]].pop(rows - 1)
-            self._columns["episode"][first : first + rows] = -1
+            rows = self._transitions_from(first)
+            self._queues[self._columns["source"][first]].pop(len(rows))
+            for index in self._indices:
+                index.leave(rows)
+            self._columns["episode"][first : first + len(rows) + 1] = -1
             self._oldest += 1
         if self._oldest > 10_000:
             del self._episodes[: self._oldest]
@@ -284,12 +387,12 @@ class TransitionStore:
 
     def _recover(self) -> None:
         """Rebuild the queues from committed, complete episodes; forget what a kill left of others."""
-        number, length = self._columns["episode"], self._columns["length"]
+        number, remaining = self._columns["episode"], self._columns["remaining"]
         number[number >= self._committed[0]] = -1
         rows = np.flatnonzero(number >= 0)
         numbers, firsts, counts = np.unique(number[rows], return_index=True, return_counts=True)
         for n, first, count in zip(numbers, rows[firsts], counts, strict=True):
-            if count == length[first]:
+            if count == remaining[first] + 1:
                 self._enter(int(first))
             else:
                 number[number == n] = -1

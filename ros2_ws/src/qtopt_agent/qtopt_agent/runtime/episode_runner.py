@@ -56,6 +56,7 @@ class EpisodeRunner:
                 decision.q,
                 inferred,
                 time.time(),
+                decision.log_density,
             )
             steps.append(step)
             if on_step is not None:
