@@ -1,6 +1,7 @@
 """Networks and a model that several folders' tests share."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from qtopt_agent.core.profile import COMPACT, PAPER
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.q_functions import QFunction, make_q_function
 from qtopt_agent.runtime.model_store import publish
+
+# A shell's background jobs ignore Ctrl-C and hand that down; what the tests start is to heed it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
