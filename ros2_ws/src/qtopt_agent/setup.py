@@ -35,6 +35,7 @@ NODES = (
     "attempts",
     "camera",
     "episode_logger",
+    "gazebo",
     "replay",
     "simulator",
     "stop_guard",

@@ -35,6 +35,8 @@ def launch(
     nodes = build(graph, given)
     if ros_is_installed():
         raise InvalidInput(f"ROS 2 is installed here: run `ros2 launch qtopt_agent {graph}.launch.py`")
+    if any(node.name == "gazebo" for node in nodes):
+        raise InvalidInput("simulator is gazebo, which needs ROS 2 and its ros_gz_bridge: use mujoco")
     environment = {} if network or "CYCLONEDDS_URI" in os.environ else {"CYCLONEDDS_URI": loopback()}
     ending = [node.name for node in nodes if node.name in ENDING]
     with Processes(nodes, environment=environment) as processes:

@@ -90,7 +90,9 @@ class Attempts(Node):
 
     def _prepare(self, seed: int) -> None:
         self._call("the arm driver", self._arm, SetBool.Request(data=False))
-        self._call("the simulator", self._reset, ResetBin.Request(seed=seed))
+        laid_out = self._call("the simulator", self._reset, ResetBin.Request(seed=seed))
+        if not laid_out.success:
+            raise NoAnswer(f"the simulator cannot lay out objects: {laid_out.message}")
         end = time.monotonic() + ANSWER_TIME
         while not (armed := self._call("the arm driver", self._arm, SetBool.Request(data=True))).success:
             # It has to hear the hand's new pose first, and to slow down before that.

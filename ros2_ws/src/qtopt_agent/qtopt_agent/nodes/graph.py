@@ -41,11 +41,11 @@ _GRASP = (
     Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
     Argument("result", "", "JSON file for the number of grasps that succeeded."),
     Argument("arm_on_start", "false", "Simulators only: arm without being asked.", _YES_NO),
-    Argument("objects", "held-out", "mujoco: train, validation or held-out shape families, or a folder of meshes."),
-    Argument("clutter", "1", "mujoco: objects in the bin, a number or fewest-most as in 1-5."),
-    Argument("seed", "0", "mujoco: of the objects."),
+    Argument("objects", "held-out", "Simulators: train, validation or held-out shape families, or a folder of meshes."),
+    Argument("clutter", "1", "Simulators: objects in the bin, a number or fewest-most as in 1-5."),
+    Argument("seed", "0", "Simulators: of the objects."),
     Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
-    Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it.", _YES_NO),
+    Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it, as always with gazebo.", _YES_NO),
     Argument("params", "", "Parameter file for all nodes, read last: a real arm's workspace, for instance."),
 )
 _TRAIN = (
@@ -74,16 +74,18 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     agent = {
         "autostart": True,
         "model": model,
-        "judge": topics.SIMULATOR_JUDGE if simulator == "mujoco" else topics.JUDGE,
+        "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
         "floor_height": float(profile.get("floor_height", 0.0)),
     }
     nodes = [_node("arm_driver", driver, files=(arm,)), _node("stop_guard", files=(arm,)), _node("agent", agent)]
     if simulator == "mujoco":
         nodes.insert(0, _node("simulator", _simulator(a)))
+    elif simulator == "gazebo":
+        nodes.insert(0, _node("gazebo", _objects(a)))
     else:
         nodes.append(_node("success_detector"))
-    if not simulated and a["camera"] != "none":
-        nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
+        if a["camera"] != "none":
+            nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
     if a["record"]:
         nodes.append(replace(_node("episode_logger", {"folder": a["record"]}), respawn=True))
     if _yes(a, "train"):
@@ -155,22 +157,21 @@ def _node(name: str, parameters: dict[str, Any] | None = None, files: tuple[Path
     return NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters or {}, parameter_files=files)
 
 
-def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
+def _objects(a: Mapping[str, str]) -> dict[str, Any]:
     fewest, _, most = a["clutter"].partition("-")
     if not (fewest.isdigit() and (most or fewest).isdigit()):
         raise InvalidInput(f"clutter is {a['clutter']!r}, expected a number, or two as in 1-5")
-    return {
-        "objects": a["objects"],
-        "clutter": [int(fewest), int(most or fewest)],
-        "seed": _number(a, "seed", int),
-        "speed": _number(a, "speed", float),
-        "clock": _yes(a, "clock"),
-    }
+    return {"objects": a["objects"], "clutter": [int(fewest), int(most or fewest)]}
+
+
+def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
+    own = {"seed": _number(a, "seed", int), "speed": _number(a, "speed", float), "clock": _yes(a, "clock")}
+    return _objects(a) | own
 
 
 def _with_clock(node: NodeDescription, a: Mapping[str, str], sim_time: bool) -> NodeDescription:
     parameters = dict(node.parameters)
-    if sim_time and node.name != "simulator":
+    if sim_time and node.name not in ("simulator", "gazebo"):  # they make it
         parameters["use_sim_time"] = True
     files = node.parameter_files
     if a["params"]:

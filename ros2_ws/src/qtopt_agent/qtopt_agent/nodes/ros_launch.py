@@ -1,12 +1,18 @@
 """A graph's description as a launch description of ROS 2. Imported by the files in launch/ only."""
 
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.event_handlers import OnShutdown
 from launch_ros.actions import Node
 
+from qtopt_agent.gazebo.bridge import bridge_config
+from qtopt_agent.gazebo.release import find_release
+from qtopt_agent.gazebo.world import world_sdf
 from qtopt_agent.nodes.graph import GRAPHS, build
 from qtopt_agent.standalone.processes import BAD_INPUT, RESPAWN_DELAY
 from qtopt_agent.standalone.run import LAUNCHER
@@ -27,9 +33,35 @@ def description(name: str) -> Any:
 
     def start(context: Any) -> list[Any]:
         given = {argument.name: context.launch_configurations[argument.name] for argument in arguments}
-        return [_action(node) for node in build(name, given)]
+        nodes = build(name, given)
+        beside = _gazebo() if any(node.name == "gazebo" for node in nodes) else []
+        return [*beside, *map(_action, nodes)]
 
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def _gazebo() -> list[Any]:
+    """Gazebo with the cell's world, and the bridge between its topics and those of ROS 2."""
+    release = find_release(os.environ)
+    folder = tempfile.TemporaryDirectory(prefix="qtopt_gazebo_")
+    world, bridge = Path(folder.name) / "cell.sdf", Path(folder.name) / "bridge.yaml"
+    world.write_text(world_sdf(release), encoding="utf-8")
+    bridge.write_text(bridge_config(release), encoding="utf-8")
+    return [
+        RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: folder.cleanup())),
+        ExecuteProcess(
+            cmd=release.serve(world), name="gazebo_server", output="screen", on_exit=Shutdown(reason="Gazebo has ended")
+        ),
+        Node(
+            package="ros_gz_bridge",
+            executable="parameter_bridge",
+            name="gazebo_bridge",
+            parameters=[{"config_file": str(bridge)}],
+            ros_arguments=["--enclave", "/qtopt/gazebo_bridge"],
+            output="screen",
+            on_exit=Shutdown(reason="Gazebo's bridge has ended"),
+        ),
+    ]
 
 
 def _action(node: Any) -> Any:

@@ -22,8 +22,8 @@ from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
-from qtopt_agent.simulation.live import LiveWorld
 from qtopt_agent.simulation.cell import MAX_APERTURE
+from qtopt_agent.simulation.live import LiveWorld
 
 PERIOD = 0.01  # s between two moves of the world, of steady time
 MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump

@@ -1,0 +1,46 @@
+"""Which Gazebo is installed. Fortress and Harmonic want the same world, but by other names."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtopt_agent.core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Release:
+    """program, server: the command line that runs a world. messages: prefix of message types. systems: of plug-ins."""
+
+    program: str
+    server: str
+    messages: str
+    library: str
+    systems: str
+
+    def plugin(self, library: str, system: str) -> str:
+        """The two attributes that name a system's plug-in in SDF."""
+        return f'filename="{self.library}-{library}-system" name="{self.systems}::{system}"'
+
+    def serve(self, world: Path) -> list[str]:
+        """Command that runs `world` without a window, cameras included, and starts its clock."""
+        return [self.program, self.server, "-s", "-r", "--headless-rendering", str(world)]
+
+
+FORTRESS = Release("ign", "gazebo", "ignition.msgs", "ignition-gazebo", "ignition::gazebo::systems")
+HARMONIC = Release("gz", "sim", "gz.msgs", "gz-sim", "gz::sim::systems")  # Garden and all that came after, too
+
+
+def find_release(environment: Mapping[str, str]) -> Release:
+    """The Gazebo that GZ_VERSION names in `environment`, or else the one that is on its PATH; Gazebo 11 is none.
+
+    Raises InvalidInput where there is none.
+    """
+    path, named = environment.get("PATH", ""), environment.get("GZ_VERSION", "")
+    releases = {"": (HARMONIC, FORTRESS), "fortress": (FORTRESS,)}.get(named, (HARMONIC,))
+    for release in releases:
+        if shutil.which(release.program, path=path):
+            return release
+    programs = " or ".join(f"`{release.program} {release.server}`" for release in releases)
+    wanted = f"Gazebo {named.capitalize()}".strip()
+    raise InvalidInput(f"{wanted} is not installed: {programs} is not on the PATH; on ROS 2 Jazzy, install ros_gz")
