@@ -11,7 +11,7 @@ from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.q_functions import make_q_function
-from qtopt_agent.replay.store import Batch
+from qtopt_agent.replay.batch import Batch
 
 PRIVILEGED = 2
 

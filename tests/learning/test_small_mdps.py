@@ -20,7 +20,7 @@ from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import CEM, make_maximizer
-from qtopt_agent.replay.store import Batch
+from qtopt_agent.replay.batch import Batch
 
 ROOMS, DISCOUNT, SLIP = 4, 0.8, 0.2
 CORRIDOR = Profile(

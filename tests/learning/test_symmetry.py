@@ -3,7 +3,7 @@ import pytest
 
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.learning.symmetry import Mirror, augment
-from qtopt_agent.replay.store import Batch
+from qtopt_agent.replay.batch import Batch
 
 LEFT_RIGHT = Mirror(1, action=(-1, 1, -1), state=(1, -1), privileged=(-1,))
 UP_DOWN = Mirror(0, action=(1, -1, -1), state=(1, 1), privileged=(1,))

@@ -22,7 +22,7 @@ from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import Maximizer
 from qtopt_agent.q_functions import ActorCriticQFunction, QuantileQFunction
 from qtopt_agent.q_functions.base import QFunction
-from qtopt_agent.replay.store import Batch
+from qtopt_agent.replay.batch import Batch
 
 
 class Learner:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qtopt_agent.replay.store import Batch
+from qtopt_agent.replay.batch import Batch
 
 
 @dataclass(frozen=True)
