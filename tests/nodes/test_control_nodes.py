@@ -1,4 +1,4 @@
-"""Arm driver, agent, simulator and the whole graph as processes, with faults: on the stand-in, and on rclpy if found.
+"""Arm driver and agent as processes, with faults: on the stand-in, and on rclpy if found.
 
 Each check is a function of a program in programs/, run as test_data_nodes.py runs its own.
 """
@@ -15,7 +15,7 @@ data_nodes = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(data_nodes)
 domain = data_nodes.domain
 
-MODULES = ("checks_arm_driver", "checks_agent", "checks_graph")
+MODULES = ("checks_arm_driver", "checks_agent")
 
 
 def _cases():

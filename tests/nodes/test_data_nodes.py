@@ -49,7 +49,11 @@ def said(module: str, on: str, domain: int, *names: str) -> dict[str, str | None
         "PYTHONPATH": os.pathsep.join([*map(str, (PROGRAMS, CONTRACT / "programs")), *_paths(backend)]),
     }
     done = subprocess.run(
-        [*backend.command, "check_runner", module, *names], env=environment, text=True, capture_output=True, timeout=LIMIT
+        [*backend.command, "check_runner", module, *names],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=LIMIT,
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULTS ")]
     assert lines, f"{module} on {on} gave no results:\n{done.stdout}\n{done.stderr}"

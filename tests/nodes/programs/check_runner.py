@@ -1,4 +1,4 @@
-"""Runs every `check_*` function of a module and prints, as JSON, what each of them said: null, or its traceback."""
+"""Runs `check_*` functions of a module, all or those named, and prints as JSON what each said: null or a traceback."""
 
 import importlib
 import json
@@ -9,7 +9,7 @@ import traceback
 def main():
     module = importlib.import_module(sys.argv[1])
     said = {}
-    for name in [name for name in vars(module) if name.startswith("check_")]:
+    for name in sys.argv[2:] or [name for name in vars(module) if name.startswith("check_")]:
         try:
             getattr(module, name)()
             said[name] = None

@@ -133,9 +133,9 @@ class Agent(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def stop(self) -> bool:
-        """End the attempt under way. Returns whether there is none."""
+        """End the attempt under way. Returns whether there is none whose result is still to be sent."""
         self._end_attempt()
-        return self._core is None or not self._core.busy
+        return not self._taken
 
     def _end_attempt(self) -> None:
         self._active = False
