@@ -40,6 +40,11 @@ def test_only_the_agent_commands_and_only_driver_and_guard_move_the_arm(allowed)
     assert who("qtopt/safety") == {"arm_driver"}
 
 
+def test_every_node_that_decides_moves_or_records_may_say_how_it_does(allowed):
+    nodes = {node for node, _, _ in allowed} - {"attempts", "operator"}
+    assert {node for node, verb, name in allowed if (verb, name) == ("publish", "diagnostics")} == nodes
+
+
 def test_every_node_that_the_launch_files_start_has_an_enclave(allowed):
     started = set(re.findall(r'_node\("(\w+)"', (PACKAGE / "qtopt_agent/nodes/graph.py").read_text()))
     assert started - {"replay"} <= {node for node, _, _ in allowed}

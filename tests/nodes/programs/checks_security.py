@@ -76,15 +76,19 @@ def check_only_the_holder_of_the_agents_keys_can_command():
         with ExitStack() as stack:
             with enforced(keystore):
                 stack.enter_context(started(secured(root)))
-                until(lambda: visit(2.0, *operator)["heard"]["safety"], "the driver speaks")
+                until(lambda: visit(4.0, *operator)["writers"], "the driver speaks")
             seen = visit(4.0, "visitor")  # no keys at all
             assert seen == {"heard": {"image": 0, "safety": 0}, "writers": [], "refused": [], "met": []}, seen
             with enforced(foreign):  # keys of the same names, signed by somebody else
                 seen = visit(4.0, *agent)
             assert seen["heard"] == {"image": 0, "safety": 0} and not seen["met"], seen
             with enforced(keystore):
-                seen = visit(4.0, *operator)
+                seen = until(lambda: (seen := visit(4.0, *operator))["writers"] and seen["met"] and seen, "it answers")
                 assert seen["refused"] == ["command", "image", "pose"], seen
+                console = os.environ | {"ROS_SECURITY_ENCLAVE_OVERRIDE": operator[-1]}
+                call = [*ROS2, "service", "call", "/arm_driver/arm", "std_srvs/srv/SetBool", "{data: true}"]
+                said = subprocess.run(call, env=console, capture_output=True, text=True, timeout=60).stdout
+                assert "SetBool_Response" in said, said
                 assert seen["writers"] == [""] and seen["met"] == ["arm"], seen  # nobody's command has arrived yet
                 seen = visit(60.0, *agent)
             assert seen["writers"][-1] == "agent" and seen["refused"] == ["arm", "pose"], seen
