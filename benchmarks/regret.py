@@ -175,7 +175,7 @@ def measure(model: Path, count: int, samples: int, turns: int, seed: int) -> lis
 
         points = []
         for name, maximizer in track(maximizers.items(), "regret"):
-            # In tens, as a robot's decisions are few: a budget of 1,024 in one batch would want gigabytes.
+            # A few states at a time: all of them with a budget of 1,024 would want gigabytes.
             parts = [
                 maximizer(q, embedding[rows], states.state[rows], generator).q for rows in torch.arange(count).split(32)
             ]
@@ -259,7 +259,7 @@ def main() -> None:
         marks = " ".join("*" if p["method"] in names else "-" for names in (by_median, by_mean))
         numbers = (f"{1e3 * p[key]:.3f}" for key in ("median", "p90", "mean"))
         table.add_row(p["method"], str(p["evaluations"]), *numbers, f"{p['ms']:.2f}", marks)
-    Console().print(table)
+    Console(width=100).print(table)
     print("front: * where no other method beats this one in both regret and time, by median and by mean regret")
     for names, what in ((by_median, "median"), (by_mean, "mean")):
         print(f"default {DEFAULT}: {'on' if DEFAULT in names else 'NOT on'} the front of {what} regret and time")

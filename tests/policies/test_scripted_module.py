@@ -14,7 +14,7 @@ from qtopt_agent.core.action import grasp_action_space
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
-from qtopt_agent.maximizers import CEM
+from qtopt_agent.maximizers import CEM, make_maximizer
 from qtopt_agent.policies import GreedyPolicy, TorchScriptPolicy, export_policy, load_policy
 from qtopt_agent.policies.scripted_module import script_policy
 from qtopt_agent.q_functions import make_q_function
@@ -73,6 +73,38 @@ def test_scripted_numbers_are_the_eager_ones_without_a_camera(tmp_path):
     image, state = _inputs(LOWDIM, 3)
     action, _, _ = load_policy(tmp_path / "policy.pt", LOWDIM).act(image, state, 4)
     torch.testing.assert_close(action, _eager(q, cem, image, state, 4).action, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["cem", "icem", "cma_es", "random", "grid"])
+def test_every_deployable_maximiser_gives_the_eager_numbers_to_the_bit(q, name):
+    maximizer = make_maximizer(name, COMPACT.action_space, 16, 4, 4, (-1.0, 0.0, 1.0))
+    image, state = _inputs(COMPACT, 3)
+    expected = _eager(q, maximizer, image, state, 11)
+    module = script_policy(q, maximizer, COMPACT)
+    for _ in range(4):
+        for scripted, eager in zip(
+            module.act(image, state, 11), (expected.action, expected.q, expected.stats), strict=True
+        ):
+            assert torch.equal(scripted, eager)
+
+
+@pytest.mark.parametrize("kind", ["naf", "actor_critic"])
+def test_proposals_travel_in_the_file_and_are_the_eager_ones(kind, tmp_path):
+    q, proposal = make_q_function(LOWDIM, kind=kind, seed=1).eval(), make_maximizer("proposal", LOWDIM.action_space)
+    image, state = _inputs(LOWDIM, 3)
+    expected = _eager(q, proposal, image, state, 0)
+    for action, _, _ in (module.act(image, state, 5) for module in [script_policy(q, proposal, LOWDIM)] * 4):
+        assert torch.equal(action, expected.action)
+    export_policy(q, LOWDIM, tmp_path / "policy.pt", proposal)
+    action, value, _ = load_policy(tmp_path / "policy.pt", LOWDIM).act(image, state, 4)
+    torch.testing.assert_close(action, expected.action)
+    torch.testing.assert_close(value, expected.q)
+
+
+def test_a_network_that_proposes_nothing_cannot_be_exported_to_propose(q, tmp_path):
+    with pytest.raises(InvalidInput, match="CompactQFunction proposes no actions"):
+        export_policy(q, COMPACT, tmp_path / "policy.pt", make_maximizer("proposal", COMPACT.action_space))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_paper_network_scripted_equals_eager(paper_q, tmp_path):

@@ -160,6 +160,7 @@ def test_the_released_model_loads():
     ("name", "settings"),
     [
         ("icem", {"samples": 16, "elites": 4, "iterations": 3}),
+        ("cma_es", {"samples": 16, "iterations": 3}),
         ("random", {"samples": 48}),
         ("grid", {"levels": [-1.0, 1.0]}),
     ],

@@ -17,6 +17,7 @@ camera = ["opencv-python-headless>=4.6,<5"]  # version 5 breaks cv_bridge
 view = ["pillow>=10"]
 bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
 dev = [
+    "cma>=4",  # what our CMA-ES is compared with
     "hypothesis>=6.100",
     "import-linter>=2.1",
     "mcap-ros2-support>=0.5.5",
