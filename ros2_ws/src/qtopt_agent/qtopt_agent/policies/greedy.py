@@ -30,7 +30,7 @@ class GreedyPolicy:
         generator = torch.Generator().manual_seed(draw_seed(rng))
         with torch.inference_mode():
             best = self._maximizer(self._q, self._q.encode(image), state, generator)
-        return Decision(best.action[0].numpy(), float(best.q))
+        return Decision(best.action[0].numpy(), float(best.q), log_density=0.0)
 
 
 def draw_seed(rng: np.random.Generator) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from qtopt_agent.replay.batch import Batch, Sequences
 
 FORMAT = 2
 OFF_POLICY, ON_POLICY = 0, 1
+REMEMBERED = 200  # outcomes of episodes, of either source
 
 
 class RowIndex(Protocol):
@@ -146,6 +148,7 @@ class TransitionStore:
             temporary.write_text(wanted)
             os.replace(temporary, header)
         self._queues = (_RowQueue(spec.capacity), _RowQueue(spec.capacity))
+        self._outcomes: tuple[deque[bool], ...] = (deque(maxlen=REMEMBERED), deque(maxlen=REMEMBERED))
         self._indices: list[RowIndex] = []
         self._episodes: list[int] = []  # first rows, oldest first
         self._oldest = 0
@@ -266,15 +269,13 @@ class TransitionStore:
         """Whether `rows` still hold transitions of the episodes numbered `episode`, as a batch says; bool [B]."""
         return np.asarray(self._columns["episode"][rows] == episode)
 
-    def success_rate(self, source: int, last: int = 200) -> float:
+    def outcomes(self, source: int, last: int = REMEMBERED) -> list[bool]:
+        """Whether the newest episodes of `source`, `last` of them at most, succeeded; the newest last."""
+        return list(self._outcomes[source])[-last:]
+
+    def success_rate(self, source: int, last: int = REMEMBERED) -> float:
         """Share of successes among the `last` newest episodes of `source`; NaN where there are none."""
-        found: list[bool] = []
-        for index in range(len(self._episodes) - 1, self._oldest - 1, -1):
-            first = self._episodes[index]
-            if self._columns["source"][first] == source:
-                found.append(bool(self._columns["success"][first]))
-                if len(found) == last:
-                    break
+        found = self.outcomes(source, last)
         return float(np.mean(found)) if found else float("nan")
 
     def flush(self) -> None:
@@ -324,7 +325,9 @@ class TransitionStore:
 
     def _enter(self, first: int) -> None:
         rows = self._transitions_from(first)
-        self._queues[self._columns["source"][first]].push(rows)
+        source = self._columns["source"][first]
+        self._queues[source].push(rows)
+        self._outcomes[source].append(bool(self._columns["success"][first]))
         for index in self._indices:
             index.enter(rows)
         self._episodes.append(first)
