@@ -45,7 +45,7 @@ def graph(
     on = {
         "middleware": f"rclpy, ROS {os.environ.get('ROS_DISTRO', '2')}" if ros_is_installed() else "standalone",
         "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
+        "load_before": round(os.getloadavg()[0], 2),
     }
     console = Console(stderr=True)
     with console.status("deciding"):
@@ -60,21 +60,23 @@ def graph(
     log["mb_per_s"] = log["bytes"] / log["seconds"] / 1e6
     added = decide["graph_ms"]["p50"] - decide["one_process_ms"]["p50"]
 
-    title = "{middleware}; {cores} cores, load {load_before:.1f} before".format(**on)
+    title = f"{on['middleware']}; {on['cores']} cores, load {on['load_before']:.1f} before"
     table = Table("what", "p50", "p99", "worst", "limit", title=title)
 
     def row(name: str, found: dict[str, float], limit: str = "") -> None:
         table.add_row(name, *(f"{found[key]:.1f} ms" for key in ("p50", "p99", "worst")), limit)
 
-    row("image stamp to command published", decide["graph_ms"])
-    row("image stamp to command heard", decide["heard_ms"])
-    row("same decision, one process", decide["one_process_ms"])
+    row("image to command sent", decide["graph_ms"])
+    row("image to command heard", decide["heard_ms"])
+    row("the same in one process", decide["one_process_ms"])
     table.add_row("added by the graph", f"{added:.1f} ms", "", "", "10 ms")
     for name, limit in LIMITS.items():
-        row(f"last {name} to stop sent, {faults} times", stop["sent_ms"][name], f"{1000 * limit:.0f} ms")
+        row(f"last {name} to stop sent", stop["sent_ms"][name], f"{1000 * limit:.0f} ms")
         row(f"last {name} to stop heard", stop["heard_ms"][name])
-    table.add_row(f"images dropped by the logger, of {log['images']}", "", "", str(log["dropped"]), "0")
-    table.add_row("logger", f"{100 * log['logger_cpu']:.0f} % of a core", "", "", f"{log['mb_per_s']:.1f} MB/s written")
+    table.add_row(f"logger drops of {log['images']}", "", "", str(log["dropped"]), "0")
+    table.add_row("logger writes", f"{log['mb_per_s']:.1f} MB/s")
+    table.add_row("logger uses of a core", f"{100 * log['logger_cpu']:.0f} %")
+    table.caption = f"{decide['decisions']} decisions, {faults} faults of each input, {log['seconds']:.0f} s of logging"
     Console().print(table)
     if json_file is not None:
         result = {"on": on, "decide": decide | {"added_p50_ms": added}, "stop": stop | {"limits_s": LIMITS}, "log": log}
