@@ -58,6 +58,20 @@ def test_a_hand_that_is_held_up_is_not_pressed_on(make_bench):
     assert_within_limits(bench)
 
 
+def test_nor_is_one_that_is_told_to_end_its_motion_before_that_is_noticed(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.arm()
+    bench.blocked = True
+    bench.move(z=-0.09)
+    while np.linalg.norm(bench.step().pose.position - bench.position) < 0.02:
+        assert bench.driver.moving
+    bench.move(terminate=True)
+    bench.step(300)
+    assert np.linalg.norm(bench.sent[-1].pose.position - bench.position) < 2e-4
+    assert bench.driver.state == DriverState.ARMED
+    assert_within_limits(bench)
+
+
 def test_the_jaw_keeps_its_command_through_a_fault_and_always_has_a_limited_effort(bench):
     bench.arm()
     assert bench.step().gripper == GripperCommand.KEEP

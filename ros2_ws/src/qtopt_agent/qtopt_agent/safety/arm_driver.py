@@ -228,8 +228,12 @@ class ArmDriverCore:
         if motion is None:
             if settings.output == Output.TWIST and reference.standing:
                 return Reference.at_rest(self._inside(measured))  # nobody is told this pose, so it may jump
-            if settings.output == Output.TWIST or self._rest is None:
+            if settings.output == Output.TWIST or (self._rest is None and not reference.standing):
                 return reference.braked(settings.rates, dt)
+            if self._rest is None:  # told to end in the middle of a motion, perhaps against something
+                here = self._inside(self._turned(measured))
+                arrived = np.linalg.norm(here.position - reference.pose.position) <= settings.arrival
+                self._rest = reference.pose if arrived else here
             return reference.towards(self._rest, settings.rates, settings.step.workspace, dt)
         here = self._turned(measured)
         ahead, turn = motion.goal.position - here.position, motion.goal.yaw - here.yaw
