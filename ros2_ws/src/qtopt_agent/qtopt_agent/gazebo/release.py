@@ -1,6 +1,7 @@
 """Which Gazebo is installed. Fortress and Harmonic want the same world, but by other names."""
 
 import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,20 @@ def find_release(environment: Mapping[str, str]) -> Release:
 
     Raises InvalidInput where there is none.
     """
-    path, named = environment.get("PATH", ""), environment.get("GZ_VERSION", "")
+    named = environment.get("GZ_VERSION", "")
     releases = {"": (HARMONIC, FORTRESS), "fortress": (FORTRESS,)}.get(named, (HARMONIC,))
     for release in releases:
-        if shutil.which(release.program, path=path):
+        if _is_installed(release, environment):
             return release
-    programs = " or ".join(f"`{release.program} {release.server}`" for release in releases)
+    commands = " or ".join(f"`{release.program} {release.server}`" for release in releases)
     wanted = f"Gazebo {named.capitalize()}".strip()
-    raise InvalidInput(f"{wanted} is not installed: {programs} is not on the PATH; on ROS 2 Jazzy, install ros_gz")
+    raise InvalidInput(f"{wanted} is not installed: there is no {commands}; on ROS 2 Jazzy, install ros_gz")
+
+
+def _is_installed(release: Release, environment: Mapping[str, str]) -> bool:
+    program = shutil.which(release.program, path=environment.get("PATH", ""))
+    if program is None:
+        return False
+    # The program may be there without the simulator, and Gazebo 11 has a `gz` of its own.
+    asked = subprocess.run([program, release.server, "--versions"], env=dict(environment), capture_output=True)
+    return asked.returncode == 0 and bool(asked.stdout.strip())
