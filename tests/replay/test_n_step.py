@@ -39,7 +39,7 @@ def filled(folder: str, episodes: list[Episode]) -> TransitionStore:
 
 
 def told(batch: Batch) -> set[tuple[float, ...]]:
-    """One tuple a transition: episode, step, reward, terminal, discount; then episode, step and image of what follows."""
+    """One tuple a transition: episode, step, reward, terminal, discount; episode, step and image of what follows."""
     following = batch.next_image[:, 0, 0, 0]
     columns = (*batch.state.T, batch.reward, batch.terminal, batch.discount, *batch.next_state.T, following)
     return {tuple(map(float, row)) for row in zip(*columns, strict=True)}

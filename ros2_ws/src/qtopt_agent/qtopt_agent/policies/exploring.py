@@ -79,7 +79,7 @@ def exploring_log_density(code: ActionCode, action: Tensor, greedy: Tensor, epsi
         same = (code.difference(unit, centre).abs() <= SAME).all(-1)
         near = torch.where(same, 0.0, -math.inf)
     near = torch.where(choice.argmax(-1) == greedy_choice.argmax(-1), near, -math.inf)
-    on_its_own = clipped.any(-1) if noise else clipped.any(-1) | (near == 0)
+    on_its_own = clipped.any(-1) if noise else near == 0
     uniform = torch.where(on_its_own, -math.inf, -code.unit_size * math.log(2) - math.log(code.choices))
     return torch.logaddexp(_log(1 - epsilon) + near, _log(epsilon) + uniform).float()
 
