@@ -13,14 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from qtopt_agent.core.action import ActionSpace
-from qtopt_agent.core.observation import ObservationSpec
+from qtopt_agent.core.episode import Episode, Step
+from qtopt_agent.core.observation import Observation, ObservationSpec
+from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.learning.bellman import bellman_targets
+from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import CEM, make_maximizer
+from qtopt_agent.policies import ExploringPolicy
 from qtopt_agent.replay.batch import Batch
+from qtopt_agent.replay.store import StoreSpec, TransitionStore
 
 ROOMS, DISCOUNT, SLIP = 4, 0.8, 0.2
 CORRIDOR = Profile(
@@ -125,6 +130,69 @@ def test_what_is_learned_is_what_value_iteration_says(settings):
     truth, found = value_iteration(), learned(learner)
     assert (found.argmax(1) == truth.argmax(1)).all()
     assert np.abs(found - truth).max() < 0.06
+
+
+def walk(number: int, rng: np.random.Generator) -> Episode:
+    """An episode of a policy that goes left, but half of the time anywhere."""
+    behaviour, room, steps = ExploringPolicy(GoesLeft(), CORRIDOR, epsilon=0.5), int(rng.integers(ROOMS)), []
+    following: int | None = room
+    while following is not None:
+        seen = observe(room)
+        decision = behaviour.decide(seen, rng)
+        chances = outcomes(room, bool(decision.action[1]))
+        _, reward, following = chances[rng.choice(len(chances), p=[chance for chance, _, _ in chances])]
+        terminal = following is None
+        steps.append(Step(seen, decision.action, decision.action, reward, terminal, log_density=decision.log_density))
+        room = room if following is None else following
+    return Episode(str(number), tuple(steps), observe(room), success=False)
+
+
+def observe(room: int) -> Observation:
+    return Observation(np.zeros([0, 0, 3], np.uint8), np.eye(ROOMS, dtype=np.float32)[room], 0.0)
+
+
+class GoesLeft:
+    name = "left"
+
+    def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
+        return Decision(np.zeros(2, np.float32), log_density=0.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "agrees"),
+    [
+        ({"n_step": 4}, False),  # takes what the bad policy earned for the best that can be had
+        ({"n_step": 4, "n_step_correction": "cut"}, True),
+        ({"n_step": 4, "n_step_correction": "importance"}, True),
+        ({"replay": "prioritised"}, True),
+    ],
+    ids=lambda settings: "-".join(str(value) for value in settings.values()) if isinstance(settings, dict) else "",
+)
+def test_from_episodes_of_a_bad_policy(settings, agrees, tmp_path):
+    preset = dataclasses.replace(
+        load_preset("lowdim"),
+        **{"steps": 600, "ema_decay": 0.95, "learning_rate": 2e-3, "bf16": False, "symmetry": False}
+        | {
+            "target": "polyak",
+            "mc_bound_until": 0.0,
+            "maximizer": "grid",
+            "grid_levels": (0.0, 0.1),
+            "weight_decay": 0.0,
+        }
+        | {"epsilon": (0.0, 0.0), "noise": (0.0, 0.0), "batch_size": 64, "priority_correction": (1.0, 1.0)}
+        | settings,
+    )
+    network = make_network(preset, CORRIDOR, seed=1)
+    learner = Learner(preset, CORRIDOR, network, training_maximizer(preset, CORRIDOR), seed=1)
+    store = TransitionStore(tmp_path, StoreSpec.of(CORRIDOR, 20_000))
+    rng = np.random.default_rng(0)
+    for number in range(800):
+        store.append(walk(number, rng))
+    feed = Feed(learner, store, rng)
+    for _ in range(preset.steps):
+        feed.step()
+    error = np.abs(learned(learner) - value_iteration()).max()
+    assert error < 0.08 if agrees else error > 0.15
 
 
 class NoisyTable(nn.Module):

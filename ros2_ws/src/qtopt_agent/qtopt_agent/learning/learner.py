@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,19 @@ from torch.nn.utils import clip_grad_norm_
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.learning.bellman import bellman_targets
+from qtopt_agent.learning import n_step
+from qtopt_agent.learning.bellman import action_values, bellman_targets, state_values
 from qtopt_agent.learning.losses import LOSSES, auxiliary_loss
-from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.preset import Preset, ramp
 from qtopt_agent.learning.quantiles import quantile_huber_loss
 from qtopt_agent.learning.symmetry import Mirror, augment
 from qtopt_agent.learning.targets import FittedIteration, HardCopy, LaggedPair, Polyak, frozen_copy
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import Maximizer
+from qtopt_agent.policies.exploring import exploring_log_density
 from qtopt_agent.q_functions import ActorCriticQFunction, QuantileQFunction
 from qtopt_agent.q_functions.base import QFunction
-from qtopt_agent.replay.batch import Batch
+from qtopt_agent.replay.batch import Batch, Sequences
 
 
 class Learner:
@@ -45,6 +48,7 @@ class Learner:
         """Mean absolute difference of Q and target, of each transition of the last batch: what to replay first."""
         self._maximizer = maximizer
         self._mirrors = mirrors if preset.symmetry else ()
+        self._discount = profile.discount
         self._code = ActionCode(profile.action_space)
         self._rng = np.random.default_rng([seed, 1])
         self._generator = torch.Generator().manual_seed(seed)
@@ -71,16 +75,20 @@ class Learner:
         self._auxiliary_mean = torch.from_numpy(privileged.mean(0))
         self._auxiliary_scale = torch.from_numpy(privileged.std(0)).clamp_min(1e-6)
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
+    def step(self, batch: Batch, sequences: Sequences | None = None) -> dict[str, Tensor]:
         """Learn from one batch. Returns the metrics loss, q, target, td_error, gradient, auxiliary, actor as scalars.
 
-        Raises InvalidInput, and changes no weight, where the gradient is not finite.
+        `sequences` begin where the batch's transitions do; with them the preset's n_step_correction applies. Raises
+        InvalidInput, and changes no weight, where the gradient is not finite.
         """
         preset, network = self.preset, self.network
         batch = augment(batch, self._mirrors, self._rng)
         image, state, action, weight = map(torch.from_numpy, (batch.image, batch.state, batch.action, batch.weight))
         taus = torch.rand([len(action), preset.quantiles], generator=self._generator)
-        targets = self._label(batch)
+        targets = self._label(batch) if sequences is None else self._label_corrected(sequences)
+        if self.progress < preset.mc_bound_until:
+            bound = torch.from_numpy(batch.mc_return).clamp(0, 1)
+            targets = torch.maximum(targets, bound if targets.dim() == 1 else bound[:, None])
 
         with torch.autocast("cpu", torch.bfloat16, enabled=preset.bf16):
             embedding = network.encode(image)
@@ -121,31 +129,47 @@ class Learner:
 
     def _label(self, batch: Batch) -> Tensor:
         """Target values [B], or quantiles of them [B, T]."""
-        preset = self.preset
-        reward, discount = torch.from_numpy(batch.reward), torch.from_numpy(batch.discount)
-        next_image, next_state = torch.from_numpy(batch.next_image), torch.from_numpy(batch.next_state)
         taus = None
         if isinstance(self.network, QuantileQFunction):
-            taus = torch.rand([len(reward), preset.quantiles], generator=self._generator)
-        search = self.network.eval() if preset.double else self._labellers[0]
-        # Only the online network is not a bf16 copy.
-        with torch.autocast("cpu", torch.bfloat16, enabled=preset.bf16 and preset.double):
-            targets = bellman_targets(
-                search,
-                self._labellers,
-                self._maximizer,
-                reward,
-                discount,
-                next_image,
-                next_state,
-                self._generator,
-                taus,
+            taus = torch.rand([len(batch.reward), self.preset.quantiles], generator=self._generator)
+        reward, discount = torch.from_numpy(batch.reward), torch.from_numpy(batch.discount)
+        seen = torch.from_numpy(batch.next_image), torch.from_numpy(batch.next_state)
+        with self._searching() as search:
+            return bellman_targets(
+                search, self._labellers, self._maximizer, reward, discount, *seen, self._generator, taus
             )
+
+    def _label_corrected(self, sequences: Sequences) -> Tensor:
+        """Target values [B] of n steps, as far as today's policy would have gone the same way."""
+        image, state, action, reward, terminal, density, valid = map(torch.from_numpy, sequences)
+        count, n = reward.shape
+        later = image[:, 1:].flatten(0, 1), state[:, 1:].flatten(0, 1)
+        with self._searching() as search:
+            value, greedy = state_values(search, self._labellers, self._maximizer, *later, self._generator)
+            value, greedy = value.view(count, n), greedy.view(count, n, -1)[:, :-1]
+            discount = self._discount * (1 - terminal)
+            taken, going_on = action[:, 1:], valid[:, 1:]
+            if self.preset.n_step_correction == "cut":
+                follows = n_step.follows(self._code, taken, greedy) & going_on
+                return n_step.cut(reward, discount, value, follows).clamp(0, 1)
+            epsilon, noise = (ramp(ends, self.progress) for ends in (self.preset.epsilon, self.preset.noise))
+            policy = exploring_log_density(self._code, taken, greedy, epsilon, noise)
+            trace = torch.where(going_on, n_step.retrace(policy, density[:, 1:]), 0.0)
+            before = image[:, 1:-1].flatten(0, 1), state[:, 1:-1].flatten(0, 1)
+            q = [action_values(network, None, *before, taken.flatten(0, 1)) for network in self._labellers]
+            q_taken = torch.stack(q).amin(0).view(count, n - 1)
+        return n_step.importance(reward, discount, value, q_taken, trace).clamp(0, 1)
+
+    @contextmanager
+    def _searching(self) -> Iterator[QFunction]:
+        """The network that the next state's best action is searched with."""
+        if not self.preset.double:
+            yield self._labellers[0]
+            return
+        # Only the online network is not a bf16 copy.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.preset.bf16):
+            yield self.network.eval()
         self.network.train()
-        if self.progress < preset.mc_bound_until:
-            bound = torch.from_numpy(batch.mc_return).clamp(0, 1)
-            targets = torch.maximum(targets, bound if taus is None else bound[:, None])
-        return targets
 
     def _actor_gradient(self, network: ActorCriticQFunction, embedding: Tensor, state: Tensor) -> Tensor:
         """Add to the actor's gradients those of minus the value of what it proposes (Silver et al. 2014, eq. 9)."""

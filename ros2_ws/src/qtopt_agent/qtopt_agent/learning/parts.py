@@ -1,11 +1,10 @@
 """From a preset to its parts: the network, the maximisers, the policy that collects data."""
 
-from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.maximizers import Maximizer, make_maximizer
-from qtopt_agent.policies import ExploringPolicy, GreedyPolicy
+from qtopt_agent.policies import BoltzmannPolicy, ExploringPolicy, GreedyPolicy
 from qtopt_agent.q_functions import QFunction, make_q_function
 
 
@@ -43,6 +42,10 @@ def collecting_policy(
     preset: Preset, profile: Profile, network: QFunction, epsilon: float, noise: float, temperature: float
 ) -> Policy:
     """The policy that gathers experience with `network`; `temperature` 0 takes the best action found."""
+    maximizer = training_maximizer(preset, profile)
+    greedy: Policy
     if temperature:
-        raise InvalidInput("boltzmann exploration is not there yet")
-    return ExploringPolicy(GreedyPolicy(network, training_maximizer(preset, profile), profile), profile, epsilon, noise)
+        greedy = BoltzmannPolicy(network, maximizer, profile, temperature)
+    else:
+        greedy = GreedyPolicy(network, maximizer, profile)
+    return ExploringPolicy(greedy, profile, epsilon, noise)

@@ -120,6 +120,8 @@ class Preset:
             raise InvalidInput(f"grid_levels is {self.grid_levels}, expected two or more numbers from -1 to 1")
         if not all(temperature >= 0 for temperature in self.boltzmann):
             raise InvalidInput(f"boltzmann is {self.boltzmann}, expected temperatures of 0 or more")
+        if self.q_function == "quantile" and self.n_step_correction != "none":
+            raise InvalidInput(f"n_step_correction {self.n_step_correction}: not for a quantile head, expected none")
         if not 0 <= self.ema_decay < 1:
             raise InvalidInput(f"ema_decay is {self.ema_decay}, expected 0 <= ema_decay < 1")
 
@@ -132,6 +134,11 @@ class Preset:
                 raise InvalidInput(f"setting {assignment!r}: expected key=value")
             changes[key] = _parse(value, f"setting {assignment!r}")
         return replace(self, **_checked(changes))
+
+
+def ramp(ends: tuple[float, float], progress: float) -> float:
+    """What a schedule (a, b) says at `progress` 0..1."""
+    return ends[0] + (ends[1] - ends[0]) * min(1.0, progress)
 
 
 def load_preset(name: str) -> Preset:

@@ -18,10 +18,12 @@ from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from qtopt_agent.learning.feed import Feed
+from qtopt_agent.learning.handover import learned_is_next
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.metrics import Metrics, weight_gap
 from qtopt_agent.learning.parts import make_network, training_maximizer
-from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.preset import Preset, ramp
 from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
 from qtopt_agent.runtime.actors import ActorPool, Order, Result
@@ -30,7 +32,6 @@ from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 
 FORMAT = 2  # of checkpoint.pt
 SCALARS_EVERY = 100  # steps
-ENOUGH_ON_POLICY = 2_000  # transitions, before the preset's on-policy share applies
 WAIT = 0.2  # s
 
 
@@ -89,6 +90,7 @@ class Training:
         network = make_network(preset, profile, privileged, seed)
         self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors)
         self._rng = np.random.default_rng([seed, 2])
+        self._feed = Feed(self.learner, self.store, self._rng)
         self._minutes_before = 0.0
         if resume:
             self._load(collect)
@@ -194,12 +196,7 @@ class Training:
     def _step(self) -> dict[str, torch.Tensor]:
         if self.learner.step_count == 0 and self.preset.auxiliary_weight:
             self.learner.fit_auxiliary(self.store.sample(4096, self._rng).privileged)
-        return self.learner.step(self.store.sample(self.preset.batch_size, self._rng, self._on_policy_share()))
-
-    def _on_policy_share(self) -> float | None:
-        if self.store.transitions(ON_POLICY) < ENOUGH_ON_POLICY:
-            return None
-        return _ramp(self.preset.on_policy_share, self.learner.progress)
+        return self._feed.step()
 
     def _exchange(self, pool: ActorPool, timeout: float, collect: bool = True) -> None:
         """Take in what the actors have finished, and give them more to do."""
@@ -214,16 +211,20 @@ class Training:
     def _next_order(self) -> Order:
         number, self._ordered = self._ordered, self._ordered + 1
         order = Order("train", _seed(self.seed, 0, number))
-        if number < self.preset.scripted_episodes or self.learner.step_count == 0:
+        preset, progress = self.preset, self.learner.progress
+        scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
+        chance = np.random.default_rng(order.seed)
+        if self.learner.step_count == 0 or not learned_is_next(
+            preset.handover, number, preset.scripted_episodes, scripted, learned, chance
+        ):
             return order
-        progress = self.learner.progress
         return Order(
             order.objects,
             order.seed,
             str(self._acting),
-            _ramp(self.preset.epsilon, progress),
-            _ramp(self.preset.noise, progress),
-            _ramp(self.preset.boltzmann, progress),
+            ramp(preset.epsilon, progress),
+            ramp(preset.noise, progress),
+            ramp(preset.boltzmann, progress),
         )
 
     def _order_evaluation(self, pool: ActorPool) -> None:
@@ -256,7 +257,7 @@ class Training:
 
     def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
         targets = self.learner.targets
-        share = self._on_policy_share()
+        share = self._feed.on_policy_share()
         if share is None:
             share = self.store.transitions(ON_POLICY) / self.store.transitions()
         values: dict[str, float | torch.Tensor] = {f"learner/{name}": value for name, value in metrics.items()}
@@ -284,10 +285,6 @@ class Training:
 
 def _seed(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1)[0])
-
-
-def _ramp(ends: tuple[float, float], progress: float) -> float:
-    return ends[0] + (ends[1] - ends[0]) * min(1.0, progress)
 
 
 def _progress_bar(steps: int) -> Progress:
