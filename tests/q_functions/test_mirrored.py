@@ -45,6 +45,15 @@ def test_scripted_and_eager_agree():
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["naf", "actor_critic"])
+def test_what_one_view_proposes_is_not_offered_for_all(kind):
+    q = MirroredQFunction(make_q_function(LOWDIM, kind=kind), LOWDIM)
+    image, state, actions = observations(LOWDIM)
+    assert q(image, state, actions).isfinite().all() and not q.proposes
+    with pytest.raises(InvalidInput, match="MirroredQFunction proposes no actions"):
+        q.propose(q.encode(image), state)
+
+
 def test_a_fixed_camera_has_no_mirror_images():
     with pytest.raises(InvalidInput, match="shoulder"):
         MirroredQFunction(make_q_function(PAPER), PAPER)
