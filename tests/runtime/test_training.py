@@ -155,8 +155,8 @@ def test_a_run_cut_by_ctrl_c_and_resumed_equals_one_that_was_not(tmp_path, recor
     cut = start("cut")
     step = cut.learner.step
 
-    def step_and_interrupt(batch):
-        metrics = step(batch)
+    def step_and_interrupt(*data):
+        metrics = step(*data)
         if cut.learner.step_count == 7:
             os.kill(os.getpid(), signal.SIGINT)
         return metrics
