@@ -26,5 +26,5 @@ def test_a_short_run_reports_every_measurement(tmp_path, published):
     assert set(stop["sent_ms"]) == set(stop["heard_ms"]) == {"camera", "gripper", "pose", "command"}
     for name, limit in stop["limits_s"].items():
         assert stop["sent_ms"][name]["p50"] >= 900 * limit  # a driver that stops long before is no measurement
-    assert found["log"]["images"] == 42 and found["log"]["written"] <= 42 and found["log"]["bytes"] > 0
+    assert found["log"]["images"] == 63 and found["log"]["written"] <= 63 and found["log"]["bytes"] > 0
     assert "image to command sent" in done.stdout

@@ -5,6 +5,7 @@ Started by the command, with the parameter `part`; prints its measurements as on
 
 import contextlib
 import json
+import math
 import os
 import sys
 import threading
@@ -167,7 +168,7 @@ class GraphBench(Node):
         publishers = (self._images, steps, events)
         self._wait(lambda: all(each.get_subscription_count() for each in publishers), "the logger listens")
         action = [0.0] * 8
-        frames, late = int(self.p["seconds"] * RATE) // (STEPS + 1) * (STEPS + 1), 0.0
+        frames, late = math.ceil(self.p["seconds"] * RATE / (STEPS + 1)) * (STEPS + 1), 0.0
         used, began = _processor_time(self.p["pid"]), time.monotonic()
         for frame in range(frames):
             wait = began + frame / RATE - time.monotonic()
