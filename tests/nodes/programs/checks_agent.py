@@ -17,7 +17,8 @@ from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-FAST = {"limits": {"speed": 0.6, "acceleration": 8.0}}
+# Fast, and patient with the arm made here: on a busy machine it may be silent for a second.
+DRIVER = {"limits": {"speed": 0.6, "acceleration": 8.0}, "ages": {"camera": 5.0, "gripper": 5.0, "pose": 5.0}}
 GENEROUS = {"image_age": 2.0, "mismatch": 0.5, "status_timeout": 5.0, "judge": "", "input_timeout": 1.0}
 
 
@@ -61,7 +62,7 @@ def agent(model=None, **changes):
         client = Client(probe.node)
         settings = {"autostart": True, "model": str(model or put(root / "store", "first").parent), "watch": 0.2}
         with (
-            running(driver(**FAST), ("agent", settings | GENEROUS | changes)) as graph,
+            running(driver(**DRIVER), ("agent", settings | GENEROUS | changes)) as graph,
             Arm(probe.node) as arm,
         ):
             client.graph, client.arm, client.root = graph, arm, root

@@ -23,6 +23,10 @@ def found(root, count=1):
     return root.is_dir() and len(folders := list(find_episodes(root))) >= count and folders
 
 
+def bytes_in(recording):
+    return sum(file.stat().st_size for file in recording.glob("*.mcap"))
+
+
 def check_what_came_over_the_wire_is_what_a_writer_in_the_process_writes():
     with folder() as root, running(logger(root / "log")) as graph, Spinning("agent") as probe:
         agent = Agent(probe.node)
@@ -44,7 +48,7 @@ def check_killed_with_9_it_leaves_an_episode_that_repairs_and_a_new_one_goes_on(
             until(agent.ready, "the logger listens")
             agent.send(episode("cut", size=(480, 640)), upto=7)
             (partial,) = until(lambda: list(find_partial(root)), "a recording is under way")
-            until(lambda: sum(f.stat().st_size for f in partial.glob("*.mcap")) > 2.5e6, "three steps are on disk")
+            until(lambda: bytes_in(partial) > 2.5e6, "three steps are on disk")
             os.kill(graph.pid("episode_logger"), signal.SIGKILL)
         agent.send(episode("unheard", start=2000.0))  # the agent notices nothing
         (repaired,) = repair(root)
@@ -62,8 +66,9 @@ def check_stopped_with_ctrl_c_it_keeps_the_attempt_as_far_as_it_went():
         agent = Agent(probe.node)
         with running(logger(root)):
             until(agent.ready, "the logger listens")
-            agent.send(episode("grasp"), upto=7)
-            until(lambda: list(find_partial(root)), "a recording is under way")
+            agent.send(episode("grasp", size=(480, 640)), upto=7)
+            (partial,) = until(lambda: list(find_partial(root)), "a recording is under way")
+            until(lambda: bytes_in(partial) > 2.5e6, "three steps are on disk")
         (kept,) = find_episodes(root)
         assert 1 <= len(read_episode(kept).steps) <= 2 and read_episode(kept).truncated
 
