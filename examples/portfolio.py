@@ -93,9 +93,8 @@ def main() -> None:
     for i, (best, mine) in enumerate(zip(market.optimum.tolist(), found["cem"][0].tolist(), strict=True)):
         assets.add_row(str(i), str(SECTORS[i]), f"{100 * best:.1f}", f"{100 * mine:.1f}")
     best_utility = float(market.utility(market.optimum))
-    table = Table(
-        "maximiser", "portfolios valued", "utility, % a year", "below optimum", "largest error of a weight, %"
-    )
+    columns = ("maximiser", "valued", "utility", "below optimum", "largest error")
+    table = Table(*columns, title="portfolios valued; utility, % a year; error of a weight, %")
     table.add_row("known optimum", "", f"{100 * best_utility:.4f}", "", "")
     for name, (weights, evaluations) in found.items():
         utility = float(market.utility(weights))
