@@ -1,8 +1,10 @@
 """One contract for the stand-in and for ROS 2: every check in programs/, on each, and across the two."""
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -33,9 +35,13 @@ def test_a_signal_ends_spin_and_the_node_ends_itself(domain: int, on: str, numbe
     process = backend(on).start("stop", domain=domain)
     assert process.stdout and process.stdout.readline() == "READY\n"
     time.sleep(0.5)  # until it spins; rclpy promises nothing about signals in between
-    process.send_signal(number)
     try:
-        output, errors = process.communicate(timeout=20)
+        for _ in range(3 if on == "rclpy" else 1):  # on a busy machine rclpy may sleep through one
+            process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+                break
+        output, errors = process.communicate(timeout=1)
     finally:
         process.kill()
     first, _, second = output.partition("\n")
