@@ -37,7 +37,7 @@ bench: $(DEMO)
 	.venv/bin/qtopt bench simulate
 
 test: $(TEST)
-	$(RUN) pytest -n $(CORES) --cov --cov-report=term --cov-fail-under=85 $(ARGS)
+	$(RUN) pytest -n $(CORES) --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)
 
 check: format lint types layers
 

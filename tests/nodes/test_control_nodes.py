@@ -22,7 +22,7 @@ def _cases():
     for module in MODULES:
         file = data_nodes.PROGRAMS / f"{module}.py"
         for name in re.findall(r"^def (check_\w+)\(", file.read_text(), re.M):
-            yield pytest.param(module, name, id=f"{module}-{name}")
+            yield data_nodes.case(module, name)
 
 
 @pytest.mark.parametrize("on", ["standalone", "rclpy"])

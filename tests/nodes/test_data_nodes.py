@@ -71,11 +71,16 @@ def _paths(backend) -> list[str]:
     return [path for path in dict(backend.environment).get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
+def case(module, name):
+    """A check as a test's parameter. All of a module are for one worker, for it runs them together."""
+    return pytest.param(module, name, id=f"{module}-{name}", marks=pytest.mark.xdist_group(module))
+
+
 def _cases():
     for file in sorted(PROGRAMS.glob("checks_*.py")):
         if file.stem in MODULES:
             for name in re.findall(r"^def (check_\w+)\(", file.read_text(), re.M):
-                yield pytest.param(file.stem, name, id=f"{file.stem}-{name}")
+                yield case(file.stem, name)
 
 
 MODULES = (

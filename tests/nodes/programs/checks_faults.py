@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from action_msgs.msg import GoalStatus
-from faulty_graph import SLOW, wired
+from faulty_graph import BOX, SLOW, wired
 from graph_tools import started, until
 from harness import result
 from model_tools import put, put_broken
@@ -16,6 +16,7 @@ from qtopt_msgs.msg import GraspCommand, SafetyStatus
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
+LEAD = BOX["limits.lead"]  # m: how far the set point may be ahead of a hand that something holds up
 CAMERA, JAW, POSE = "/camera/image_raw", "/gripper/joint_states", "/arm/pose"
 
 
@@ -72,7 +73,7 @@ def check_an_image_that_changes_its_size_ends_the_attempt_and_the_motion():
         assert ended.status == GoalStatus.STATUS_ABORTED and "64x48" in ended.result.message, ended.result
         until(lambda: arm.commands[-1].terminate, "the agent's last command is to stop")
         until(lambda: not arm.states[-1].moving, "no motion")
-        arm.told_to_stop()
+        arm.told_to_stop(LEAD)
         camera.change = None
         arm.grasped()
 
@@ -119,7 +120,7 @@ def check_a_command_out_of_the_box_ends_at_its_edge_and_both_are_told():
             assert status.asked.translation.z == -0.125, status.asked
             cuts |= set(status.cuts)
         assert SafetyStatus.WORKSPACE in cuts and status.allowed.translation.x < 0.125, status
-        arm.told_to_stop()
+        arm.told_to_stop(LEAD)
 
 
 def check_two_agents_stop_the_arm_and_one_of_them_can_go_on():
@@ -220,7 +221,7 @@ def check_an_attempt_is_cancelled_at_every_step():
                 assert ended.result.outcome == Grasp.Result.CANCELLED and ended.result.steps >= step, ended.result
                 until(lambda: arm.commands[-1].terminate, "the agent's last command is to stop")
                 until(lambda: not arm.states[-1].moving, "no motion")
-                arm.told_to_stop()
+                arm.told_to_stop(LEAD)  # no fault: it may lean on what it has met
         arm.grasped()
 
 

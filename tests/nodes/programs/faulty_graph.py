@@ -107,8 +107,8 @@ class Observer:
                 time.sleep(0.002)
         raise AssertionError("the arm never moved")
 
-    def at_rest(self):
-        """Whether the last that the arm was told is a stop: a twist of zero, or where it is, without speed."""
+    def at_rest(self, near=0.01):
+        """Whether the last that the arm was told is a stop: a twist of zero, or a pose within `near` m of it, at rest."""
         if len(self.setpoints) < 2 or not self.measured:
             return False
         before, last = self.setpoints[-2:]
@@ -116,14 +116,14 @@ class Observer:
             linear, angular = last.twist.linear, last.twist.angular
             return not any((linear.x, linear.y, linear.z, angular.z))
         speed = np.linalg.norm(place(last) - place(before)) / max(seconds(last) - seconds(before), 1e-6)
-        return bool(speed < 0.005 and np.abs(place(last) - place(self.measured[-1])).max() < 0.01)
+        return bool(speed < 0.005 and np.abs(place(last) - place(self.measured[-1])).max() < near)
 
-    def told_to_stop(self):
+    def told_to_stop(self, near=0.01):
         """Nothing comes after a stop, and no set point was ever outside the workspace box."""
         with suppress(AssertionError):
-            until(self.at_rest, "a stop", 20.0)
+            until(lambda: self.at_rest(near), "a stop", 20.0)
         time.sleep(0.3)  # whatever is still on its way
-        assert self.at_rest(), f"told {self.setpoints[-5:]}, the arm is at {self.measured[-1]}"
+        assert self.at_rest(near), f"told {self.setpoints[-5:]}, the arm is at {self.measured[-1]}"
         low, high = np.array(BOX["workspace.low"]), np.array(BOX["workspace.high"])
         told = np.array([place(each) for each in list(self.setpoints) if isinstance(each, PoseStamped)])
         assert not len(told) or ((told >= low - 1e-6) & (told <= high + 1e-6)).all(), told
@@ -276,4 +276,4 @@ class Launch:
         until(lambda: not self.processes(), "all processes have ended", 30.0)
 
 
-__all__ = ["SLOW", "TWIST", "Launch", "observed", "wired"]
+__all__ = ["BOX", "SLOW", "TWIST", "Launch", "observed", "wired"]
