@@ -202,6 +202,14 @@ def test_a_store_of_another_profile_is_refused(tmp_path):
         open_store(tmp_path, StoreSpec(50, (4, 4), 5, 3, 1, 0.9))
 
 
+def test_a_store_of_an_older_format_is_refused_with_what_to_do(tmp_path):
+    open_store(tmp_path)
+    header = tmp_path / "store" / "store.json"
+    header.write_text(header.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(InvalidInput, match="has format 1, expected 2.*start a new run"):
+        open_store(tmp_path)
+
+
 @pytest.mark.parametrize("where", ["state", "reward"])
 def test_nan_is_refused_and_leaves_the_store_as_it_was(tmp_path, where):
     store = open_store(tmp_path)
