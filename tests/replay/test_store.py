@@ -206,7 +206,7 @@ def test_a_store_of_an_older_format_is_refused_with_what_to_do(tmp_path):
     open_store(tmp_path)
     header = tmp_path / "store" / "store.json"
     header.write_text(header.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(InvalidInput, match="has format 1, expected 2.*start a new run"):
+    with pytest.raises(InvalidInput, match=r"has format 1, expected 2.*start a new run"):
         open_store(tmp_path)
 
 
