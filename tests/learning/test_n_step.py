@@ -164,10 +164,10 @@ def test_traces_never_exceed_one_and_end_where_the_behaviour_is_not_known():
 def test_an_action_follows_the_greedy_one_if_it_is_near_and_has_the_same_flags():
     code = ActionCode(ActionSpace((-2.0,), (2.0,), (np.pi,), ("close", "open")))
     greedy = torch.tensor([1.0, 0.0, -1.0, 1, 0])
-    near = torch.tensor([1.3, np.sin(3.0), np.cos(3.0), 1, 0])  # the angle is on the other side of the seam, or not
-    near_over_the_seam = torch.tensor([1.3, np.sin(-3.0), np.cos(-3.0), 1, 0])
-    far = torch.tensor([1.7, 0.0, -1.0, 1, 0])
-    turned = torch.tensor([1.0, np.sin(1.5), np.cos(1.5), 1, 0])
+    near = torch.tensor([0.0, np.sin(3.0), np.cos(3.0), 1, 0])  # the angle is on the other side of the seam, or not
+    near_over_the_seam = torch.tensor([0.0, np.sin(-3.0), np.cos(-3.0), 1, 0])
+    far = torch.tensor([-0.2, 0.0, -1.0, 1, 0])  # by 0.6 and 0 half ranges: a root mean square of 0.42
+    turned = torch.tensor([1.0, np.sin(1.2), np.cos(1.2), 1, 0])
     other_flag = torch.tensor([1.0, 0.0, -1.0, 0, 1])
     actions = torch.stack([greedy, near, near_over_the_seam, far, turned, other_flag]).float()
     assert follows(code, actions, greedy.expand(6, -1)).tolist() == [True, True, True, False, False, False]

@@ -9,14 +9,17 @@ from torch import Tensor
 
 from qtopt_agent.maximizers.action_code import ActionCode
 
-TOLERANCE = 0.25  # in half ranges: more than the noise of exploration, and than what two CEM searches differ by
+TOLERANCE = 0.4  # in half ranges: as far apart as two CEM searches of the same Q often are, docs/algorithms/n-step.md
 
 
 def follows(code: ActionCode, action: Tensor, greedy: Tensor, tolerance: float = TOLERANCE) -> Tensor:
-    """Whether actions [..., A] are as the greedy ones [..., A]: every coordinate within `tolerance`, flags the same."""
+    """Whether actions [..., A] are as the greedy ones [..., A]: same flags, coordinates within `tolerance`, bool [...].
+
+    The distance of the coordinates is their root mean square difference.
+    """
     unit, choice = code.encode(action)
     greedy_unit, greedy_choice = code.encode(greedy)
-    near = code.difference(unit, greedy_unit).abs().amax(-1) <= tolerance
+    near = code.difference(unit, greedy_unit).square().mean(-1).sqrt() <= tolerance
     return near & (choice.argmax(-1) == greedy_choice.argmax(-1))
 
 
