@@ -108,7 +108,7 @@ class Observer:
         raise AssertionError("the arm never moved")
 
     def at_rest(self, near=0.01):
-        """Whether the last that the arm was told is a stop: a twist of zero, or a pose within `near` m of it, at rest."""
+        """Whether the arm was last told to stop: by a twist of zero, or by a pose at rest within `near` m of it."""
         if len(self.setpoints) < 2 or not self.measured:
             return False
         before, last = self.setpoints[-2:]
