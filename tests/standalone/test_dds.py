@@ -1,4 +1,4 @@
-"""A peer that stands still does not stop the writer."""
+"""A peer that stands still does not stop the writer; threads do not disturb each other."""
 
 import os
 import signal
@@ -55,3 +55,38 @@ def test_a_reliable_reader_that_stands_still_does_not_hold_up_the_writer() -> No
         reader.send_signal(signal.SIGCONT)
         reader.kill()
         reader.communicate()
+
+
+MANY_ASK = """
+import sys, threading
+import qtopt_agent.standalone.hooks as hooks
+hooks.install()
+import rclpy
+from std_srvs.srv import Trigger
+rclpy.init()
+node = rclpy.create_node("asked")
+service = node.create_service(Trigger, "x", lambda request, response: response)
+client = node.create_client(Trigger, "x")
+assert client.wait_for_service(30.0)
+wrong = []
+(writer,) = service._requests.entity.get_matched_publications()
+sys.setswitchinterval(1e-5)
+def ask():
+    wrong.extend(1 for _ in range(1000) if not service._client_listens(writer))
+threads = [threading.Thread(target=ask) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(wrong))
+"""
+
+
+def test_threads_that_look_at_the_settings_of_endpoints_at_once_do_not_disturb_each_other() -> None:
+    from qtopt_agent.standalone.processes import loopback
+
+    environment = os.environ | {"CYCLONEDDS_URI": loopback(), "ROS_DOMAIN_ID": DOMAIN}
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_ASK], env=environment, text=True, capture_output=True, timeout=120
+    )
+    assert done.stdout == "0\n", done.stdout + done.stderr

@@ -29,6 +29,8 @@ from qtopt_agent.standalone.interfaces import dds_type, type_hash
 _LIB = ctypes.CDLL(DDS._dll_handle._name)  # apart from the package's own, whose argument types are set
 _ANY_STATE = 0x7F
 _TAKE = 64
+# Held while cyclonedds reads settings of endpoints: it does so by way of variables that all threads share.
+QOS_LOCK = threading.Lock()
 MAX_BLOCKING = 100_000_000  # ns that a reliable writer waits for a slow reader before `write` gives up
 
 

@@ -12,7 +12,7 @@ from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication, B
 from cyclonedds.core import DDSException, InstanceState, ReadCondition, SampleState, ViewState
 from cyclonedds.qos import Policy, Qos
 
-from qtopt_agent.standalone.dds import MAX_BLOCKING, Participant, Reader, Writer
+from qtopt_agent.standalone.dds import MAX_BLOCKING, QOS_LOCK, Participant, Reader, Writer
 from qtopt_agent.standalone.messages import deserialize, message_class, serialize
 
 _INFO = "rmw_dds_common/msg/ParticipantEntitiesInfo"
@@ -160,7 +160,8 @@ class _Builtin:
     def endpoints(self) -> list[Any]:
         """Those that are alive."""
         try:
-            return self._reader.read(_MOST, self._alive)
+            with QOS_LOCK:
+                return self._reader.read(_MOST, self._alive)
         except DDSException as error:
             if error.code == DDSException.DDS_RETCODE_NO_DATA:
                 return []

@@ -8,7 +8,7 @@ from typing import Any
 
 from rosbags.serde import SerdeError
 
-from qtopt_agent.standalone.dds import Reader, Writer
+from qtopt_agent.standalone.dds import QOS_LOCK, Reader, Writer
 from qtopt_agent.standalone.messages import deserialize, serialize
 
 from .callback_groups import CallbackGroup
@@ -81,12 +81,13 @@ class Service:
             get_logger("rmw").warning(f"{self.srv_name}: response dropped, a client is not keeping up")
 
     def _client_listens(self, client: int) -> bool:
-        writer = self._requests.entity.get_matched_publication_data(client)
-        if writer is None:  # gone
-            return True
+        with QOS_LOCK:
+            writer = self._requests.entity.get_matched_publication_data(client)
+            if writer is None:  # gone
+                return True
+            readers = self._replies.entity.get_matched_subscriptions()
+            found = [self._replies.entity.get_matched_subscription_data(handle) for handle in readers]
         about = _client_id(writer)
-        readers = self._replies.entity.get_matched_subscriptions()
-        found = (self._replies.entity.get_matched_subscription_data(handle) for handle in readers)
         return any(reader is not None and _client_id(reader) == about for reader in found)
 
 
