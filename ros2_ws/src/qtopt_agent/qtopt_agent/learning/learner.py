@@ -76,7 +76,7 @@ class Learner:
         self._auxiliary_scale = torch.from_numpy(privileged.std(0)).clamp_min(1e-6)
 
     def step(self, batch: Batch, sequences: Sequences | None = None) -> dict[str, Tensor]:
-        """Learn from one batch. Returns the metrics loss, q, target, td_error, gradient, auxiliary, actor as scalars.
+        """Learn from one batch. Returns scalars: loss, q, target, td_error, gradient, auxiliary, actor, trace.
 
         `sequences` begin where the batch's transitions do; with them the preset's n_step_correction applies. Raises
         InvalidInput, and changes no weight, where the gradient is not finite.
@@ -85,7 +85,11 @@ class Learner:
         batch = augment(batch, self._mirrors, self._rng)
         image, state, action, weight = map(torch.from_numpy, (batch.image, batch.state, batch.action, batch.weight))
         taus = torch.rand([len(action), preset.quantiles], generator=self._generator)
-        targets = self._label(batch) if sequences is None else self._label_corrected(sequences)
+        metrics: dict[str, Tensor] = {}
+        if sequences is None:
+            targets = self._label(batch)
+        else:
+            targets, metrics["trace"] = self._label_corrected(sequences)
         if self.progress < preset.mc_bound_until:
             bound = torch.from_numpy(batch.mc_return).clamp(0, 1)
             targets = torch.maximum(targets, bound if targets.dim() == 1 else bound[:, None])
@@ -106,7 +110,7 @@ class Learner:
             errors = (q - targets).abs()
         loss = bellman = (weight * losses).mean()
         self.td_errors = errors.detach().numpy()
-        metrics = {"q": q.mean(), "target": targets.mean(), "td_error": errors.mean()}
+        metrics |= {"q": q.mean(), "target": targets.mean(), "td_error": errors.mean()}
         if predicted is not None:
             if self._auxiliary_mean is None or self._auxiliary_scale is None:
                 raise InvalidInput("the auxiliary loss needs fit_auxiliary first")
@@ -139,8 +143,8 @@ class Learner:
                 search, self._labellers, self._maximizer, reward, discount, *seen, self._generator, taus
             )
 
-    def _label_corrected(self, sequences: Sequences) -> Tensor:
-        """Target values [B] of n steps, as far as today's policy would have gone the same way."""
+    def _label_corrected(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
+        """Target values [B] of n steps, as far as today's policy would have gone the same way; the mean trace."""
         image, state, action, reward, terminal, density, valid = map(torch.from_numpy, sequences)
         count, n = reward.shape
         later = image[:, 1:].flatten(0, 1), state[:, 1:].flatten(0, 1)
@@ -151,14 +155,14 @@ class Learner:
             taken, going_on = action[:, 1:], valid[:, 1:]
             if self.preset.n_step_correction == "cut":
                 follows = n_step.follows(self._code, taken, greedy) & going_on
-                return n_step.cut(reward, discount, value, follows).clamp(0, 1)
+                return n_step.cut(reward, discount, value, follows).clamp(0, 1), follows.float().mean()
             epsilon, noise = (ramp(ends, self.progress) for ends in (self.preset.epsilon, self.preset.noise))
             policy = exploring_log_density(self._code, taken, greedy, epsilon, noise)
             trace = torch.where(going_on, n_step.retrace(policy, density[:, 1:]), 0.0)
             before = image[:, 1:-1].flatten(0, 1), state[:, 1:-1].flatten(0, 1)
             q = [action_values(network, None, *before, taken.flatten(0, 1)) for network in self._labellers]
             q_taken = torch.stack(q).amin(0).view(count, n - 1)
-        return n_step.importance(reward, discount, value, q_taken, trace).clamp(0, 1)
+        return n_step.importance(reward, discount, value, q_taken, trace).clamp(0, 1), trace.mean()
 
     @contextmanager
     def _searching(self) -> Iterator[QFunction]:
