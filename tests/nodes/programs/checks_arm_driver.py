@@ -51,9 +51,10 @@ def check_a_motion_is_carried_out_and_ends():
 def check_a_command_out_of_the_box_is_cut_and_both_are_told():
     with armed(limits={"speed": 0.3, "acceleration": 2.0}) as arm:
         arm.moving(x=0.5)
+        until(lambda: arm.status().asked.sequence == arm.sequence, "heard")
+        status = arm.status()
         arm.repeating()
         until(lambda: not arm.status().moving, "it ends")
-        status = arm.status()
         assert {Status.WORKSPACE, Status.TRANSLATION} <= set(status.cuts)
         assert status.asked.translation.x == 0.5 and 0.1 < status.allowed.translation.x <= 0.1101
         arm.command(z=-0.5)
