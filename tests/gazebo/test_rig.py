@@ -112,6 +112,30 @@ def test_set_points_are_ignored_during_a_reset(gazebo: FakeGazebo) -> None:
     assert rig.aperture == pytest.approx(MAX_APERTURE, abs=1e-6)
 
 
+def test_a_set_point_on_its_way_as_a_reset_begins_does_not_undo_it(gazebo: FakeGazebo) -> None:
+    sending, go_on = threading.Event(), threading.Event()
+    send = gazebo.rig._send
+
+    def slow(joints: dict[str, float]) -> None:
+        sending.set()
+        go_on.wait(20)
+        send(joints)
+
+    gazebo.rig._send = slow
+    late = threading.Thread(target=gazebo.rig.set_pose, args=(np.array([0.1, 0.1, 0.01]), 0.0))
+    late.start()
+    assert sending.wait(20)
+    gazebo.rig._send = send
+    resetting = threading.Thread(target=gazebo.rig.reset, args=(0,))
+    resetting.start()
+    time.sleep(0.05)
+    go_on.set()
+    late.join()
+    resetting.join()
+    assert gazebo.done == ["create"]
+    assert gazebo.rig.position[2] > 0.15
+
+
 def test_the_hand_turns_the_short_way_and_may_turn_on_and_on() -> None:
     fake = FakeGazebo()
     fake.tick()

@@ -54,6 +54,7 @@ class Rig:
         self._heard = threading.Condition()
         self._files = tempfile.TemporaryDirectory(prefix="qtopt_objects_")
         self._layout: Layout | None = None
+        self._commanding = threading.Lock()  # no set point may slip in after a reset has begun
         self._resetting = self._closed = False
         self._turned = 0.0  # rad, of the yaw joint, which may turn more than once
         self.time = 0.0  # s, simulated
@@ -85,18 +86,21 @@ class Rig:
         """Go to position [3], m, and yaw, rad; ignored during a reset. Raises InvalidInput unless they are finite."""
         if not np.isfinite([*position, yaw]).all():
             raise InvalidInput(f"set point is {position}, yaw {yaw}: expected finite numbers")
-        if not self._resetting:
-            self._go(position, yaw)
+        with self._commanding:
+            if not self._resetting:
+                self._go(position, yaw)
 
     def set_gripper(self, closed: bool) -> None:
         """Close or open the jaw; ignored during a reset."""
-        if not self._resetting:
-            self._grip(closed)
+        with self._commanding:
+            if not self._resetting:
+                self._grip(closed)
 
     def reset(self, seed: int) -> None:
         """Lay out new objects under the parked hand, and bring it, open, to its start pose. Raises GazeboError."""
         layout = lay_out(self._source, self._clutter, seed)
-        self._resetting = True
+        with self._commanding:
+            self._resetting = True
         try:
             self._grip(closed=False)
             self._go(np.array([0.0, 0.0, PARK_HEIGHT]), self.yaw)

@@ -27,6 +27,10 @@ CAMERA_RATE, POSE_RATE = 30.0, 100.0  # Hz
 
 FLOOR_COLOUR, WALL_COLOUR = (0.5, 0.5, 0.5), (0.6, 0.6, 0.6)
 LIGHT = (0.2, -0.3, 1.0)  # towards the sun
+# Gazebo shades in linear light and shows it as sRGB. With these, what faces the sun and what faces
+# away from it come out as bright as in the embedded simulator's pictures.
+GAMMA = 2.2
+AMBIENT, SUN = 0.31, 0.97
 GRAVITY = 9.81  # m/s^2
 
 # Friction is the lesser one of two surfaces: these give MuJoCo's 1.2 between pad and object, 0.8 between all others.
@@ -66,9 +70,10 @@ def numbers(values: object) -> str:
     return " ".join(f"{value:.6g}" for value in np.ravel(np.asarray(values, dtype=float)))
 
 
-def solid(name: str, geometry: str, pose: object, colour: object, friction: float) -> str:
+def solid(name: str, geometry: str, pose: object, colour: tuple[float, ...], friction: float) -> str:
     """A shape that is seen and touched. pose: x, y, z in m, roll, pitch, yaw in rad, in its link's frame."""
-    place, rgba = f"<pose>{numbers(pose)}</pose><geometry>{geometry}</geometry>", f"{numbers(colour)} 1"
+    place = f"<pose>{numbers(pose)}</pose><geometry>{geometry}</geometry>"
+    rgba = f"{numbers(np.power(colour, GAMMA))} 1"
     return (
         f'<collision name="{name}">{place}<surface><friction><ode><mu>{friction}</mu><mu2>{friction}</mu2></ode>'
         f'</friction></surface></collision><visual name="{name}_visual">{place}<cast_shadows>false</cast_shadows>'
@@ -83,7 +88,7 @@ def inertial(mass: float, centre: object, inertia: object) -> str:
     return f"<inertial><pose>{numbers(centre)} 0 0 0</pose><mass>{mass:.6g}</mass><inertia>{terms}</inertia></inertial>"
 
 
-def _box(name: str, box: Box, colour: object, friction: float) -> str:
+def _box(name: str, box: Box, colour: tuple[float, ...], friction: float) -> str:
     geometry = f"<box><size>{numbers(2 * np.array(box.half))}</size></box>"
     return solid(name, geometry, (*box.centre, 0, 0, 0), colour, friction)
 
@@ -163,10 +168,11 @@ def world_sdf(release: Release) -> str:
     <real_time_factor>1</real_time_factor></physics>
   {plugins}<plugin {sensors}><render_engine>ogre2</render_engine></plugin>
   <gravity>0 0 {-GRAVITY}</gravity>
-  <scene><ambient>0.35 0.35 0.35 1</ambient><background>{numbers(SKY)} 1</background><shadows>false</shadows></scene>
+  <scene><ambient>{numbers([AMBIENT] * 3)} 1</ambient>
+    <background>{numbers(SKY)} 1</background><shadows>false</shadows></scene>
   <light name="sun" type="directional"><cast_shadows>false</cast_shadows><pose>0 0 2 0 0 0</pose>
     <direction>{numbers(np.negative(LIGHT))}</direction>
-    <diffuse>0.65 0.65 0.65 1</diffuse><specular>0 0 0 1</specular></light>
+    <diffuse>{numbers([SUN] * 3)} 1</diffuse><specular>0 0 0 1</specular></light>
   {_bin()}{_hand(release)}
 </world></sdf>
 """
