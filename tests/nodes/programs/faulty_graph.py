@@ -231,6 +231,8 @@ class Launch:
             stdout=self.output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A shell's background jobs ignore Ctrl-C, and would hand that down.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def __enter__(self):

@@ -25,7 +25,7 @@ from qtopt_agent.runtime.intervals import wilson
 START_TIME = 60.0  # s for the rest of the graph to come up
 ANSWER_TIME = 20.0  # s for a service
 GRASP_TIME = 300.0  # s for a whole attempt
-PAUSE = 0.05  # s between two tries to arm
+PAUSE = 0.05  # s before each try to arm
 
 PARAMETERS = (
     Parameter("count", 0, "Grasps to try; 0: no end.", 0, 10**9),
@@ -94,11 +94,14 @@ class Attempts(Node):
         if not laid_out.success:
             raise NoAnswer(f"the simulator cannot lay out objects: {laid_out.message}")
         end = time.monotonic() + ANSWER_TIME
-        while not (armed := self._call("the arm driver", self._arm, SetBool.Request(data=True))).success:
-            # It has to hear the hand's new pose first, and to slow down before that.
+        while True:
+            # The driver has to hear the hand's new pose first: the arm would not follow a set point at the old one.
+            self._stopping.wait(PAUSE)
+            armed = self._call("the arm driver", self._arm, SetBool.Request(data=True))
+            if armed.success:
+                return
             if time.monotonic() > end:
                 raise NoAnswer(f"the arm driver cannot be armed: {armed.message}")
-            self._stopping.wait(PAUSE)
 
     def _try_grasp(self, seed: int) -> Any:
         handle = self._result("the agent", self._grasp.send_goal_async(Grasp.Goal(seed=seed)), ANSWER_TIME)

@@ -117,6 +117,7 @@ class Simulator(Node):
             response.message = f"seed is {request.seed}, expected 0 or more"
             return response
         self._world.reset(request.seed)
+        self._publish(image=True)  # before the answer: whoever arms next is not to trust the pose of before
         response.success, response.objects = True, list(self._world.object_names)
         return response
 
