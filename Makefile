@@ -2,6 +2,7 @@
 # make demo-graph  50 grasps through the nodes, without ROS 2
 # make train  a model of your own, from nothing
 # make check  format, lint, types, import rules        make bench  speed of deciding and simulating
+# make bench-algorithms  every algorithm beside three of Stable-Baselines3, under an hour on 4 cores; goes on after Ctrl-C
 # Each sets up .venv first, and touches it again only when what it needs has changed.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,12 +15,13 @@ AGENT := ros2_ws/src/qtopt_agent
 stamp = .venv/$(1)-$(shell (pwd; cat requirements/torch.txt requirements/$(1).txt $(AGENT)/setup.py) | cksum | tr ' ' -)
 DEMO := $(call stamp,demo)
 TEST := $(call stamp,test)
+COMPARE := $(call stamp,compare)
 
 # The networks are small: more threads would only wait for one another.
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: demo train test bench check format lint types layers
+.PHONY: demo train test bench bench-algorithms check format lint types layers
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
@@ -35,6 +37,10 @@ demo-graph: $(DEMO)
 bench: $(DEMO)
 	.venv/bin/qtopt bench decide
 	.venv/bin/qtopt bench simulate
+
+bench-algorithms: $(COMPARE)
+	$(RUN) benchmarks.algorithms --workers $(CORES) $(ARGS)
+	$(RUN) benchmarks.algorithms --report
 
 test: $(TEST)
 	$(RUN) pytest -n $(CORES) --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)

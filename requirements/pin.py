@@ -1,4 +1,4 @@
-"""Write demo.txt and test.txt: every package that the extras need, at the version installed in this environment.
+"""Write demo.txt, test.txt and compare.txt: every package that the extras need, at the version installed in this environment.
 
     .venv/bin/python requirements/pin.py
 
@@ -15,7 +15,11 @@ from packaging.utils import canonicalize_name
 
 HERE = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-FILES = {"demo.txt": "sim,train,view,standalone,camera", "test.txt": "sim,train,view,standalone,camera,dev"}
+FILES = {
+    "demo.txt": "sim,train,view,standalone,camera",
+    "test.txt": "sim,train,view,standalone,camera,dev",
+    "compare.txt": "sim,train,compare",
+}
 BUILD = ("setuptools",)  # builds the package itself, without a download
 
 
@@ -41,7 +45,7 @@ def closure(requirements: Iterable[Requirement], python: str) -> set[str]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     for file, extras in FILES.items():
         wanted = [Requirement(f"qtopt_agent[{extras}]"), *map(Requirement, BUILD)]
         needed = {python: closure(wanted, python) for python in PYTHONS}

@@ -15,7 +15,7 @@ from benchmarks.algorithms.tasks import TASKS
 
 
 def draw_task(entries: Sequence[Entry], path: Path) -> None:
-    """Every algorithm on one task: mean of the seeds, and between the lowest and the highest of them. Baselines dashed."""
+    """Every algorithm on one task: mean of the seeds, and from the lowest to the highest. Baselines dashed."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for number, entry in enumerate(entries):
         style = "--" if entry.algorithm.startswith("sb3-") else "-"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,15 @@ class Entry:
 
     def curve(self) -> tuple[list[float], list[list[float]]]:
         """Environment steps of the points of a learning curve, and each seed's values there."""
-        key: Callable[[dict[str, Any]], float] = lambda p: p["return"]
-        if self.task == "grasp":
-            key = lambda p: p["successes"] / p["episodes"]
+
+        def value(point: dict[str, Any]) -> float:
+            return float(point["successes"] / point["episodes"] if self.task == "grasp" else point["return"])
+
         points = min(len(run["curve"]) for run in self.runs)
         # A baseline with scripted episodes has no points before it starts to act.
         curves = [run["curve"][-points:] for run in self.runs]
         steps = [float(np.mean([curve[i]["steps"] for curve in curves])) for i in range(points)]
-        return steps, [[key(point) for point in curve] for curve in curves]
+        return steps, [[value(point) for point in curve] for curve in curves]
 
 
 COLUMNS = {

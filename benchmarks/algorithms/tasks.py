@@ -41,7 +41,7 @@ class Task:
 
     make: an environment, with the objects of a split where there are any. warm_up: what acts before anything is
     learned. grid_levels: what `dqn` can choose of in each dimension. point_episodes: of each point of a learning curve.
-    final_episodes: of the measurement of the final checkpoint.
+    final_episodes: of the measurement of the final checkpoint. needs_float32: actions differ by less than bf16 can tell.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Task:
     offset: float = 0.0
     scale: float = 1.0
     mirrors: tuple[Mirror, ...] = ()
+    needs_float32: bool = False
 
     @property
     def begins_scripted(self) -> bool:
@@ -71,9 +72,10 @@ class Task:
         What the preset says of its algorithm stays: Q-function, maximiser, loss, targets, n-step returns, replay,
         exploration, batch, optimiser. What it says of its own task goes, because the numbers seen here take its place:
         the camera's auxiliary loss, the data it begins with, the length of the run. The levels of a grid belong to the
-        action space. Everything is in float32, for Pendulum's actions differ by less than bf16 can tell.
+        action space, and bf16 stays only where it can tell actions apart.
         """
-        return replace(preset, auxiliary_weight=0.0, bf16=False, grid_levels=self.grid_levels)
+        bf16 = preset.bf16 and not self.needs_float32
+        return replace(preset, auxiliary_weight=0.0, bf16=bf16, grid_levels=self.grid_levels)
 
     def shortened(self, share: float) -> "Task":
         """The same task with a `share` (0..1) of its environment steps and episodes, for trying things out."""
@@ -114,6 +116,7 @@ TASKS = {
             final_episodes=50,
             offset=PENDULUM_WORST,
             scale=(1 - PENDULUM_DISCOUNT) / -PENDULUM_WORST,
+            needs_float32=True,
         ),
         Task(
             name="two-modes",
@@ -128,7 +131,7 @@ TASKS = {
                 discount=0.9,
             ),
             make=lambda objects: TwoModes(),
-            budget=Budget(environment_steps=2_000, gradient_ratio=1.0, warm_up_steps=500),
+            budget=Budget(environment_steps=2_500, gradient_ratio=1.0, warm_up_steps=800),
             warm_up=UniformPolicy,
             grid_levels=(-1.0, -0.5, 0.0, 0.5, 1.0),
             point_episodes=100,

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 BROAD_HEIGHT, BROAD_WIDTH, BROAD_DISTANCE = 0.5, 0.5, 0.4
-NARROW_HEIGHT, NARROW_WIDTH, NARROW_DISTANCE = 1.0, 0.12, 0.6
+NARROW_HEIGHT, NARROW_WIDTH, NARROW_DISTANCE = 1.0, 0.15, 0.6
 HIGHER_MODE = 0.75  # a reward above this is on the narrow hill: half way between the two tops
 
 

@@ -16,6 +16,7 @@ standalone = ["cyclonedds==11.0.1; python_version < '3.14'"]
 camera = ["opencv-python-headless>=4.6,<5"]  # version 5 breaks cv_bridge
 view = ["pillow>=10"]
 bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
+compare = ["matplotlib>=3.8", "stable-baselines3>=2.4"]  # make bench-algorithms
 dev = [
     "cma>=4",  # what our CMA-ES is compared with
     "hypothesis>=6.100",
@@ -83,6 +84,7 @@ setup(
         "camera": camera,
         "view": view,
         "bench": bench,
+        "compare": compare,
         "dev": dev,
     },
     tests_require=["pytest"],

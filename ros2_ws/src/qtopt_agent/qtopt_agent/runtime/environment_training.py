@@ -44,9 +44,7 @@ class Budget:
         return int(self.environment_steps * self.gradient_ratio)
 
 
-def warm_up_episodes(
-    runner: EnvironmentRunner, warm_up: Policy, budget: Budget, seed: int
-) -> Iterator[Episode]:
+def warm_up_episodes(runner: EnvironmentRunner, warm_up: Policy, budget: Budget, seed: int) -> Iterator[Episode]:
     """The episodes that a run with this `seed` begins with; as its own, the last is played to its end."""
     steps = 0
     for number in itertools.count():
@@ -121,8 +119,6 @@ class EnvironmentTraining:
             self._feed.step()
 
     def _collecting(self) -> Policy:
-        preset, progress = self._preset, self.learner.progress
-        epsilon, noise, temperature = (
-            ramp(ends, progress) for ends in (preset.epsilon, preset.noise, preset.boltzmann)
-        )
-        return collecting_policy(preset, self._profile, self.learner.acting, epsilon, noise, temperature)
+        preset = self._preset
+        schedules = (ramp(ends, self.learner.progress) for ends in (preset.epsilon, preset.noise, preset.boltzmann))
+        return collecting_policy(preset, self._profile, self.learner.acting, *schedules)

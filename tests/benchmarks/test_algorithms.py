@@ -1,0 +1,85 @@
+"""The comparison of algorithms, with budgets that teach nothing."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.algorithms.tasks import PENDULUM_DISCOUNT, TASKS
+from benchmarks.algorithms.two_modes import BROAD_DISTANCE, HIGHER_MODE, NARROW_DISTANCE, TwoModes, height
+from qtopt_agent.learning.preset import load_preset
+
+ROOT = Path(__file__).parents[2]
+DIRECTION = np.array([0.6, 0.8])
+
+
+def _bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.algorithms", "--share", "0.001", "--seeds", "1", "--workers", "2"]
+    return subprocess.run([*command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def test_the_higher_hill_is_the_narrow_one_and_uphill_from_the_middle_leads_to_the_lower() -> None:
+    assert height(DIRECTION, NARROW_DISTANCE * DIRECTION) == pytest.approx(1.0)
+    assert height(DIRECTION, -BROAD_DISTANCE * DIRECTION) == pytest.approx(0.5)
+    action, step = np.zeros(2), 1e-3
+    for _ in range(5000):
+        slope = [height(DIRECTION, action + d) - height(DIRECTION, action - d) for d in step * np.eye(2)]
+        action = action + 0.02 * np.array(slope) / step
+    np.testing.assert_allclose(action, -BROAD_DISTANCE * DIRECTION, atol=1e-2)
+
+
+def test_success_on_two_modes_is_being_on_the_higher_hill() -> None:
+    environment = TwoModes()
+    for distance, success in ((NARROW_DISTANCE, True), (-BROAD_DISTANCE, False)):
+        direction, _ = environment.reset(seed=3)
+        _, reward, terminated, _, info = environment.step(distance * direction)
+        assert terminated and info["success"] is success and (reward > HIGHER_MODE) is success
+
+
+@pytest.mark.parametrize("torque", [-2.0, 2.0])
+def test_rescaled_returns_of_pendulum_are_within_0_and_1(torque: float) -> None:
+    environment = TASKS["pendulum"].rescaled("train")
+    environment.reset(seed=0)
+    rewards = [environment.step(np.array([torque], np.float32))[1] for _ in range(200)]
+    assert 0 <= min(rewards) and max(rewards) / (1 - PENDULUM_DISCOUNT) <= 1
+
+
+def test_a_task_leaves_the_algorithm_as_the_preset_has_it() -> None:
+    compact = load_preset("compact")
+    settings = TASKS["grasp"].settings(compact)
+    changed = {name for name in vars(compact) if getattr(compact, name) != getattr(settings, name)}
+    assert changed == {"auxiliary_weight", "grid_levels"}
+
+
+def test_runs_are_measured_once_and_the_report_has_them_all(tmp_path: Path) -> None:
+    only = "(two-modes|grasp)-(compact|sb3-td3)-"
+    first = _bench(
+        "--out", tmp_path / "runs", "--objects", "validation", "--only", only, "--json", tmp_path / "all.json"
+    )
+    assert first.returncode == 0, first.stderr
+    algorithms = {"compact"}
+    if importlib.util.find_spec("stable_baselines3") is None:
+        assert "STABLE-BASELINES3 IS NOT INSTALLED" in first.stderr
+    else:
+        algorithms.add("sb3-td3")
+    summary = json.loads((tmp_path / "all.json").read_text())
+    assert {(s["task"], s["algorithm"]) for s in summary} == {
+        (t, a) for t in ("two-modes", "grasp") for a in algorithms
+    }
+    assert "| compact | " in first.stdout
+    files = {path: path.read_bytes() for path in (tmp_path / "runs").iterdir()}
+    again = _bench("--out", tmp_path / "runs", "--objects", "validation", "--only", only)
+    assert again.returncode == 0 and again.stdout == first.stdout
+    assert files == {path: path.read_bytes() for path in (tmp_path / "runs").iterdir()}
+    other = _bench("--out", tmp_path / "runs", "--objects", "train", "--only", only)
+    assert other.returncode == 2 and "choose another --out" in other.stderr
+
+
+def test_a_run_that_fails_is_told_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    done = _bench("--out", tmp_path, "--objects", "no-such-objects", "--only", "(two-modes|grasp)-lowdim-")
+    assert done.returncode == 1 and "grasp-lowdim-0 failed" in done.stderr and "no-such-objects" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["two-modes-lowdim-0.json"]
