@@ -1,4 +1,4 @@
-"""Write demo.txt, test.txt and compare.txt: every package that the extras need, at the version installed in this environment.
+"""Write demo.txt, test.txt and compare.txt: every package that the extras need, at the version installed here.
 
     .venv/bin/python requirements/pin.py
 

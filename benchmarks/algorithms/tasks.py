@@ -41,7 +41,8 @@ class Task:
 
     make: an environment, with the objects of a split where there are any. warm_up: what acts before anything is
     learned. grid_levels: what `dqn` can choose of in each dimension. point_episodes: of each point of a learning curve.
-    final_episodes: of the measurement of the final checkpoint. needs_float32: actions differ by less than bf16 can tell.
+    final_episodes: of the measurement of the final checkpoint. needs_float32: its actions differ by less than
+    bf16 can tell.
     """
 
     name: str

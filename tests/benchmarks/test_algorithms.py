@@ -45,7 +45,7 @@ def test_rescaled_returns_of_pendulum_are_within_0_and_1(torque: float) -> None:
     environment = TASKS["pendulum"].rescaled("train")
     environment.reset(seed=0)
     rewards = [environment.step(np.array([torque], np.float32))[1] for _ in range(200)]
-    assert 0 <= min(rewards) and max(rewards) / (1 - PENDULUM_DISCOUNT) <= 1
+    assert min(rewards) >= 0 and max(rewards) / (1 - PENDULUM_DISCOUNT) <= 1
 
 
 def test_a_task_leaves_the_algorithm_as_the_preset_has_it() -> None:

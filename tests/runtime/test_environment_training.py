@@ -155,5 +155,5 @@ def test_budgets_and_folders_that_make_no_sense_are_refused(tmp_path: Path) -> N
         with pytest.raises(InvalidInput, match="warm_up_steps"):
             Budget(*wrong)
     _trained(tmp_path)
-    with pytest.raises(InvalidInput, match="holds .* episodes already"):
+    with pytest.raises(InvalidInput, match=r"holds .* episodes already"):
         _trained(tmp_path)
