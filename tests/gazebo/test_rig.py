@@ -147,6 +147,15 @@ def test_the_hand_turns_the_short_way_and_may_turn_on_and_on() -> None:
     assert fake.rig.position == pytest.approx([0, 0, 0.2])
 
 
+def test_a_set_point_is_told_once() -> None:
+    fake, told = FakeGazebo(), []
+    fake.rig._send = told.append
+    for _ in range(3):
+        fake.rig.set_pose(np.array([0.1, 0.0, 0.2]), 0.5)
+    fake.rig.set_pose(np.array([0.1, 0.05, 0.2]), 0.5)
+    assert [each for each in told if each] == [{"x": 0.1, "y": 0.0, "z": 0.2 - PARK_HEIGHT, "yaw": 0.5}, {"y": 0.05}]
+
+
 def test_a_grasp_counts_while_the_shut_jaw_holds_an_object_up(gazebo: FakeGazebo) -> None:
     rig = gazebo.rig
     assert not rig.succeeded()

@@ -56,6 +56,7 @@ class Rig:
         self._layout: Layout | None = None
         self._commanding = threading.Lock()  # no set point may slip in after a reset has begun
         self._resetting = self._closed = False
+        self._told: dict[str, float] = {}  # the joints' set points
         self._turned = 0.0  # rad, of the yaw joint, which may turn more than once
         self.time = 0.0  # s, simulated
         self.position: NDArray[np.float64] = np.zeros(3)  # m, of the finger tips
@@ -136,12 +137,19 @@ class Rig:
 
     def _go(self, position: NDArray[np.float64], yaw: float) -> None:
         x, y, z = map(float, position)
-        self._send({"x": x, "y": y, "z": z - PARK_HEIGHT, "yaw": self._turned + wrapped(yaw - self._turned)})
+        nearest_turn = yaw + 2 * np.pi * round((self._turned - yaw) / (2 * np.pi))
+        self._tell({"x": x, "y": y, "z": z - PARK_HEIGHT, "yaw": nearest_turn})
 
     def _grip(self, closed: bool) -> None:
         self._closed = closed
         finger = 0.0 if closed else MAX_APERTURE / 2
-        self._send({"left": finger, "right": finger})
+        self._tell({"left": finger, "right": finger})
+
+    def _tell(self, joints: dict[str, float]) -> None:
+        # What stays is not said again: a bridge that is ending would leave it unread, and hold up the end of a sender.
+        news = {joint: value for joint, value in joints.items() if self._told.get(joint) != value}
+        self._told |= news
+        self._send(news)
 
     def _is_near(self, pose: tuple[float, float, float, float]) -> bool:
         away = float(np.linalg.norm(self.position - pose[:3]))

@@ -69,7 +69,7 @@ class Gazebo(Node):
         finger = rig.aperture / 2
         header = conversions.header(stamp)
         self._states.publish(JointState(header=header, name=["left", "right"], position=[finger, finger]))
-        if not self._runs:
+        if not self._runs and all(joint.get_subscription_count() for joint in self._joints.values()):
             self._offer_services()
 
     def _offer_services(self) -> None:
