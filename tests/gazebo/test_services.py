@@ -33,6 +33,12 @@ def test_another_release_goes_by_other_names(tmp_path: Path, monkeypatch: pytest
     assert {"ignition.msgs.Entity", "ignition.msgs.Boolean"} <= set(asked.read_text().splitlines())
 
 
+def test_a_lost_answer_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = f"[ -e {tmp_path}/second ] && echo data: true || echo Service call timed out; touch {tmp_path}/second"
+    pretend(tmp_path, monkeypatch, "gz", lost)
+    Services(HARMONIC).remove("objects")
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [("echo data: false", "data: false"), ("true", "no answer"), ("echo broken >&2; exit 3", "broken")],

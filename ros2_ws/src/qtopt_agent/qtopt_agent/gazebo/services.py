@@ -8,7 +8,8 @@ from qtopt_agent.gazebo.poses import Pose, read_poses
 from qtopt_agent.gazebo.release import Release
 from qtopt_agent.gazebo.world import NAME
 
-PATIENCE = 10.0  # s for one answer
+PATIENCE = 3.0  # s for one answer
+TRIES = 3
 
 
 class GazeboError(QtoptError):
@@ -35,19 +36,21 @@ class Services:
 
     def _ask(self, service: str, kind: str, request: str) -> None:
         messages = self._release.messages
-        answer = self._run(
-            "service", "-s", f"/world/{self._world}/{service}", "--reqtype", f"{messages}.{kind}",
-            "--reptype", f"{messages}.Boolean", "--timeout", str(int(PATIENCE * 1000)), "--req", request,
-        )  # fmt: skip
-        if "data: true" not in answer:
-            raise GazeboError(f"Gazebo refused to {service} {request}: {answer.strip() or 'no answer'}")
+        for _ in range(TRIES):  # an answer gets lost now and then; to be asked twice does a world no harm
+            answer = self._run(
+                "service", "-s", f"/world/{self._world}/{service}", "--reqtype", f"{messages}.{kind}",
+                "--reptype", f"{messages}.Boolean", "--timeout", str(int(PATIENCE * 1000)), "--req", request,
+            )  # fmt: skip
+            if "data: true" in answer:
+                return
+        raise GazeboError(f"Gazebo refused to {service} {request}: {answer.strip() or 'no answer'}")
 
     def _run(self, *words: str) -> str:
         command = [self._release.program, *words]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE, check=True)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=3 * PATIENCE, check=True)
         except subprocess.TimeoutExpired as error:
-            raise GazeboError(f"{' '.join(command)}: no answer in {2 * PATIENCE:.0f} s") from error
+            raise GazeboError(f"{' '.join(command)}: no answer in {3 * PATIENCE:.0f} s") from error
         except subprocess.CalledProcessError as error:
             raise GazeboError(
                 f"{' '.join(command)}: {error.stderr.strip() or f'ended with {error.returncode}'}"
