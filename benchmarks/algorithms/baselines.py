@@ -82,16 +82,11 @@ class Coding:
 
 
 class _Follow(BaseCallback):
-    """Catches up on the gradient steps of the scripted part, then reports each step."""
+    """Reports each environment step; `before` of them went before learning."""
 
     def __init__(self, report: Callable[[int], None], before: int) -> None:
         super().__init__()
         self._report, self._before = report, before
-
-    def _on_training_start(self) -> None:
-        if self._before:
-            self.model.train(gradient_steps=self._before, batch_size=self.model.batch_size)
-            self._report(self._before)
 
     def _on_step(self) -> bool:
         self._report(self._before + self.num_timesteps)
