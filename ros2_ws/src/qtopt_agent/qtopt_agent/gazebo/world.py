@@ -21,7 +21,6 @@ from qtopt_agent.simulation.cell import (
 
 NAME = "qtopt"
 STEP = 0.002  # s
-DETECTOR = "bullet"  # with DART's default, ode, hardly any object with a slanted face could be held
 PARK_HEIGHT = 0.4  # m above the floor: where the finger tips are when all joints are at 0, out of the objects' way
 IMAGE_SIZE = 96  # px; area-averaged to what a model sees
 CAMERA_RATE, POSE_RATE = 30.0, 100.0  # Hz
@@ -165,8 +164,7 @@ def world_sdf(release: Release) -> str:
     sensors = release.plugin("sensors", "Sensors")
     return f"""<?xml version="1.0"?>
 <sdf version="1.9"><world name="{NAME}">
-  <physics name="step" type="dart"><max_step_size>{STEP}</max_step_size><real_time_factor>1</real_time_factor>
-    <dart><collision_detector>{DETECTOR}</collision_detector></dart></physics>
+  <physics name="step" type="dart"><max_step_size>{STEP}</max_step_size><real_time_factor>1</real_time_factor></physics>
   {plugins}<plugin {sensors}><render_engine>ogre2</render_engine></plugin>
   <gravity>0 0 {-GRAVITY}</gravity>
   <scene><ambient>{numbers([AMBIENT] * 3)} 1</ambient>
