@@ -177,7 +177,8 @@ def _block(entries: Sequence[Entry], name: str, curves: Path) -> str:
         here = [entry for entry in entries if entry.task == task]
         mine = [entry for entry in here if entry.algorithm == name]
         baselines = [entry for entry in here if entry.algorithm.startswith("sb3-")]
-        cells = [_brief(group[0]) if group else "-" for group in (mine, here, baselines)]
+        cells = [_brief(mine[0]) if mine else "-"]
+        cells += [f"{_brief(group[0])} ({group[0].algorithm})" if group else "-" for group in (here, baselines)]
         lines.append(f"| {TITLES[task]} | {' | '.join(cells)} |")
     picture = f"![{name} beside the other algorithms](../curves/algorithms-{name}.png)"
     return "\n".join(lines) + f"\n\n{picture}\n"
@@ -190,4 +191,4 @@ def _brief(entry: Entry) -> str:
         value = f"{entry.successes / entry.episodes:.1%} on the higher hill"
     else:
         value = f"{entry.score:.1%} of grasps"
-    return f"{value} ({entry.algorithm})"
+    return value

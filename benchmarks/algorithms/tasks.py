@@ -92,7 +92,7 @@ class Task:
 
 
 PENDULUM_WORST = -(np.pi**2 + 0.1 * 8**2 + 0.001 * 2**2)  # reward of the worst state and action; 0 is the best
-PENDULUM_DISCOUNT = 0.98
+PENDULUM_DISCOUNT = 0.95
 
 TASKS = {
     task.name: task
@@ -110,7 +110,7 @@ TASKS = {
                 discount=PENDULUM_DISCOUNT,
             ),
             make=lambda objects: gymnasium.make("Pendulum-v1"),
-            budget=Budget(environment_steps=8_000, gradient_ratio=0.5, warm_up_steps=400),
+            budget=Budget(environment_steps=8_000, gradient_ratio=1.0, warm_up_steps=400),
             warm_up=UniformPolicy,
             grid_levels=tuple(np.linspace(-1, 1, 15).tolist()),
             point_episodes=10,
