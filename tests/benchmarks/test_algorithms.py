@@ -19,7 +19,7 @@ DIRECTION = np.array([0.6, 0.8])
 
 def _bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.algorithms", "--share", "0.001", "--seeds", "1", "--workers", "2"]
-    return subprocess.run([*command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return subprocess.run([*command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
 def test_the_higher_hill_is_the_narrow_one_and_uphill_from_the_middle_leads_to_the_lower() -> None:
