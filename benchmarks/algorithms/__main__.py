@@ -21,7 +21,6 @@ from qtopt_agent.learning.preset import preset_names
 from qtopt_agent.runtime.rollouts import usable_cores
 
 BASELINES = ("sb3-ddpg", "sb3-td3", "sb3-sac")
-ALONE = "sb3-sac-alone"  # without scripted episodes
 
 
 def main() -> int:
@@ -49,7 +48,6 @@ def main() -> int:
         Job(task, algorithm, seed, arguments.share, arguments.objects)
         for seed, task, algorithm in product(range(arguments.seeds), TASKS, names)
     ]
-    jobs += [Job("grasp", ALONE, seed, arguments.share, arguments.objects) for seed in range(arguments.seeds)]
     jobs = [job for job in jobs if re.search(arguments.only, job.name)]
     if importlib.util.find_spec("stable_baselines3") is None:
         left_out = [job for job in jobs if job.algorithm.startswith(BASELINE)]

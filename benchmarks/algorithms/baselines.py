@@ -28,30 +28,28 @@ NOISE = 0.1  # on DDPG's and TD3's actions, as a share of their range to either 
 
 
 def learn(name: str, task: Task, seed: int, follow: Callable[[int, Act], None]) -> tuple[Act, int]:
-    """Learn `task` with "sb3-ddpg", "sb3-td3" or "sb3-sac", or one of these with "-alone": without scripted episodes.
+    """Learn `task` with "sb3-ddpg", "sb3-td3" or "sb3-sac".
 
     `follow` is told, after each environment step, how many there were and how the policy now acts. Returns how it acts
     at the end, and its gradient steps.
     """
-    algorithm, budget = name.removesuffix("-alone"), task.budget
-    scripted = task.begins_scripted and algorithm == name
-    scale = _scale(task)
+    budget, scale = task.budget, _scale(task)
     coding = Coding(task)
     environment = coding.wrap(_scaled(task.make("train"), scale))
     settings: dict[str, Any] = {"seed": seed, "device": "cpu", "gamma": task.profile.discount}
     settings["buffer_size"] = budget.environment_steps
-    settings["learning_starts"] = 0 if scripted else 100 if task.begins_scripted else budget.warm_up_steps
-    if algorithm == "sb3-sac":
+    settings["learning_starts"] = 0 if task.begins_scripted else budget.warm_up_steps
+    if name == "sb3-sac":
         model: OffPolicyAlgorithm = SAC("MlpPolicy", environment, **settings)
     else:
         noise = NormalActionNoise(np.zeros(coding.size), np.full(coding.size, NOISE))
-        kind = {"sb3-ddpg": DDPG, "sb3-td3": TD3}[algorithm]
+        kind = {"sb3-ddpg": DDPG, "sb3-td3": TD3}[name]
         model = kind("MlpPolicy", environment, action_noise=noise, **settings)
 
     def act(states: NDArray[np.float32]) -> NDArray[np.float32]:
         return coding.decode(model.predict(states * scale, deterministic=True)[0])
 
-    steps = _fill(model, task, coding, seed, scale) if scripted else 0
+    steps = _fill(model, task, coding, seed, scale) if task.begins_scripted else 0
     model.learn(budget.environment_steps - steps, _Follow(lambda done: follow(done, act), steps))
     return act, int(model._n_updates)
 
