@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,9 +84,10 @@ print(len(wrong))
 
 
 def test_threads_that_look_at_the_settings_of_endpoints_at_once_do_not_disturb_each_other() -> None:
-    from qtopt_agent.standalone.processes import loopback
+    from qtopt_agent.standalone import processes
 
-    environment = os.environ | {"CYCLONEDDS_URI": loopback(), "ROS_DOMAIN_ID": DOMAIN}
+    package = str(Path(processes.__file__).parents[2])  # and not ROS 2's own folders, where it is sourced
+    environment = os.environ | {"CYCLONEDDS_URI": processes.loopback(), "ROS_DOMAIN_ID": DOMAIN, "PYTHONPATH": package}
     done = subprocess.run(
         [sys.executable, "-c", MANY_ASK], env=environment, text=True, capture_output=True, timeout=120
     )
