@@ -16,26 +16,17 @@ def make_network(preset: Preset, profile: Profile, privileged_size: int = 0, see
 
 def training_maximizer(preset: Preset, profile: Profile) -> Maximizer:
     """The maximiser of Bellman targets and of data collection."""
-    return make_maximizer(
-        preset.maximizer,
-        profile.action_space,
-        preset.cem_samples,
-        preset.cem_elites,
-        preset.cem_iterations,
-        preset.grid_levels,
-    )
+    return _maximizer(preset, profile, preset.cem_samples, preset.cem_iterations)
 
 
 def evaluation_maximizer(preset: Preset, profile: Profile) -> Maximizer:
     """The maximiser of evaluations: more thorough, as a released policy's."""
-    return make_maximizer(
-        preset.maximizer,
-        profile.action_space,
-        preset.evaluation_samples,
-        preset.cem_elites,
-        preset.evaluation_iterations,
-        preset.grid_levels,
-    )
+    return _maximizer(preset, profile, preset.evaluation_samples, preset.evaluation_iterations)
+
+
+def _maximizer(preset: Preset, profile: Profile, samples: int, iterations: int) -> Maximizer:
+    space, elites, levels = profile.action_space, preset.cem_elites, preset.grid_levels
+    return make_maximizer(preset.maximizer, space, samples, elites, iterations, levels)
 
 
 def collecting_policy(

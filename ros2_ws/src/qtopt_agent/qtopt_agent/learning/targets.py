@@ -21,8 +21,10 @@ class HardCopy(Generic[Network]):
         self.period = period
         self.step = 0
         self.first = frozen_copy(online)
-        self._online = list(online.state_dict(keep_vars=True).values())
         self._first = list(self.first.state_dict(keep_vars=True).values())
+        pairs = list(zip(self._first, online.state_dict(keep_vars=True).values(), strict=True))
+        self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -46,12 +48,10 @@ class HardCopy(Generic[Network]):
     @torch.no_grad()
     def _blend(self, share: float) -> int:
         """Move `first` by `share` of the way to the online network; batch norm's counters go all the way."""
-        floats = [i for i, value in enumerate(self._first) if value.is_floating_point()]
-        mine, online = ([values[i] for i in floats] for values in (self._first, self._online))
-        torch._foreach_lerp_(mine, online, share)
-        for value, theirs in zip(self._first, self._online, strict=True):
-            if not value.is_floating_point():
-                value.copy_(theirs)
+        mine, theirs = zip(*self._floats, strict=True)
+        torch._foreach_lerp_(mine, theirs, share)
+        for value, online in self._counters:
+            value.copy_(online)
         return 1
 
 

@@ -9,7 +9,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers import AskTell, Maximizer
-from qtopt_agent.policies.greedy import draw_seed
+from qtopt_agent.policies.greedy import as_batch, draw_seed
 from qtopt_agent.q_functions import QFunction
 
 
@@ -35,9 +35,7 @@ class BoltzmannPolicy:
 
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """One of the actions found. Raises InvalidInput on a wrong observation or a Q that is not finite."""
-        observation.validate(self._spec)
-        image = torch.from_numpy(np.ascontiguousarray(observation.image))[None]
-        state = torch.from_numpy(observation.state)[None]
+        image, state = as_batch(observation, self._spec)
         generator = torch.Generator().manual_seed(draw_seed(rng))
         with torch.inference_mode():
             actions, q = self._candidates(self._q.encode(image), state, generator)

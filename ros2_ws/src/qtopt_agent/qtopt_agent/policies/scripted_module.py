@@ -23,7 +23,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers import CEM, AskTell, Proposal
-from qtopt_agent.policies.greedy import draw_seed
+from qtopt_agent.policies.greedy import as_batch, draw_seed
 from qtopt_agent.q_functions import QFunction
 from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
 
@@ -178,9 +178,7 @@ class TorchScriptPolicy:
 
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """The best action found. Raises InvalidInput on a wrong observation or a Q that is not finite."""
-        observation.validate(self._spec)
-        image = torch.from_numpy(np.ascontiguousarray(observation.image))[None]
-        action, q, _ = self.act(image, torch.from_numpy(observation.state)[None], draw_seed(rng))
+        action, q, _ = self.act(*as_batch(observation, self._spec), draw_seed(rng))
         return Decision(action[0].numpy(), float(q))
 
 
