@@ -12,6 +12,8 @@ from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.maximizers import CEM, RandomShooting
 from qtopt_agent.q_functions import make_q_function
 
+from .conftest import action_spaces
+
 SPACE = COMPACT.action_space
 GOAL = torch.tensor([0.03, -0.02, 0.055, math.sin(0.5), math.cos(0.5), 1.0, 0.0, 0.0])
 
@@ -203,39 +205,8 @@ def test_an_angle_with_a_limit_stays_within_it():
     torch.testing.assert_close(angle, torch.full([4], math.pi / 3))
 
 
-class KeepDown(torch.nn.Module):
-    """Nothing may move up, and a hand that stops must not move."""
-
-    def forward(self, actions):
-        stays = 1 - actions[..., 7:8]
-        moved = torch.cat([actions[..., :2], actions[..., 2:3].clamp(max=0.0)], -1) * stays
-        return torch.cat([moved, actions[..., 3:]], -1)
-
-
-@pytest.mark.parametrize("kind", [CEM, RandomShooting])
-def test_every_sample_and_the_result_obey_the_projection(kind):
-    q = Bowl()
-    best = search(kind(SPACE, projection=KeepDown()), q, batch=4)
-    for actions in [*q.asked, best.action[:, None]]:
-        assert torch.equal(KeepDown()(actions), actions)
-    assert (best.action[:, 2] <= 0).all() and (best.action[:, 2] > -0.01).all(), "the goal lies above"
-
-
-spaces = st.builds(
-    lambda bounds, angles, flags: ActionSpace(
-        tuple(low for low, _ in bounds),
-        tuple(low + width for low, width in bounds),
-        tuple(angles),
-        tuple("abc"[:flags]),
-    ),
-    st.lists(st.tuples(st.floats(-2, 2), st.floats(0.01, 4)), min_size=1, max_size=3),
-    st.lists(st.floats(0.1, math.pi), max_size=2),
-    st.integers(0, 3),
-)
-
-
 @settings(max_examples=40, deadline=None)
-@given(spaces, st.integers(0, 2**31 - 1), st.booleans())
+@given(action_spaces, st.integers(0, 2**31 - 1), st.booleans())
 def test_every_sample_of_any_action_space_is_valid(space, seed, return_best):
     asked = []
 

@@ -24,6 +24,8 @@ from qtopt_agent.maximizers import (
 )
 from qtopt_agent.q_functions import make_q_function
 
+from .conftest import KeepDown, action_spaces
+
 SPACE = COMPACT.action_space
 SEARCHES = ["random", "cem", "icem", "cma_es", "gradient", "policy_weights", "grid"]
 DRAWN = SEARCHES[:-1]
@@ -52,15 +54,6 @@ class Bowl:
         self.asked.append(actions.detach().clone())
         goal = self.goal if self.goal.dim() == 1 else self.goal[:, None]
         return -(((actions - goal) * SCALE) ** 2).sum(-1)
-
-
-class KeepDown(torch.nn.Module):
-    """Nothing may move up, and a hand that stops must not move."""
-
-    def forward(self, actions):
-        stays = 1 - actions[..., 7:8]
-        moved = torch.cat([actions[..., :2], actions[..., 2:3].clamp(max=0.0)], -1) * stays
-        return torch.cat([moved, actions[..., 3:]], -1)
 
 
 @pytest.mark.parametrize("name", SEARCHES)
@@ -133,22 +126,9 @@ def test_a_value_that_is_not_finite_is_refused(name, value):
         search(make(name), Broken(), batch=2)
 
 
-spaces = st.builds(
-    lambda bounds, angles, flags: ActionSpace(
-        tuple(low for low, _ in bounds),
-        tuple(low + width for low, width in bounds),
-        tuple(angles),
-        tuple("abc"[:flags]),
-    ),
-    st.lists(st.tuples(st.floats(-2, 2), st.floats(0.01, 4)), min_size=1, max_size=3),
-    st.lists(st.floats(0.1, math.pi) | st.just(math.pi), max_size=2),
-    st.integers(0, 3),
-)
-
-
 @settings(max_examples=15)
 @pytest.mark.parametrize("name", SEARCHES)
-@given(spaces, st.integers(0, 2**31 - 1))
+@given(action_spaces, st.integers(0, 2**31 - 1))
 def test_every_action_of_any_space_is_valid(name, space, seed):
     asked = []
 
