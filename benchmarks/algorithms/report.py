@@ -114,11 +114,16 @@ def verdict(entries: Sequence[Entry]) -> str:
         return ""
     best = max(baselines, key=lambda e: e.score)
     word = "at or above" if mine[0].score >= best.score else "below"
-    counts = [f"{e.successes} of {e.episodes} grasps" for e in (mine[0], best)]
+    counts = [_counted(e) for e in (mine[0], best)]
     return (
-        f"On grasping, `compact` ({counts[0]}) is **{word}** the best baseline, {best.algorithm} ({counts[1]}), "
-        "at equal environment steps."
+        f"On grasping, at equal environment steps, `compact` ({counts[0]}) is **{word}** the best baseline, "
+        f"{best.algorithm} ({counts[1]})."
     )
+
+
+def _counted(entry: Entry) -> str:
+    low, high = wilson(entry.successes, entry.episodes)
+    return f"{entry.successes} of {entry.episodes} grasps, {low:.1%} - {high:.1%}"
 
 
 def write(entries: Sequence[Entry]) -> None:
