@@ -3,6 +3,7 @@
 # make train  a model of your own, from nothing
 # make check  format, lint, types, import rules        make bench  speed of deciding and simulating
 # make bench-algorithms  every algorithm beside three of Stable-Baselines3, under an hour on 4 cores; goes on after Ctrl-C
+# make bench-studies  what single settings do, half an hour on 4 cores
 # Each sets up .venv first, and touches it again only when what it needs has changed.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -21,7 +22,7 @@ COMPARE := $(call stamp,compare)
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: demo train test bench bench-algorithms check format lint types layers
+.PHONY: demo train test bench bench-algorithms bench-studies check format lint types layers
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
@@ -41,6 +42,10 @@ bench: $(DEMO)
 bench-algorithms: $(COMPARE)
 	$(RUN) benchmarks.algorithms --workers $(CORES) $(ARGS)
 	$(RUN) benchmarks.algorithms --report
+
+bench-studies: $(COMPARE)
+	$(RUN) benchmarks.algorithms --studies --workers $(CORES) $(ARGS)
+	$(RUN) benchmarks.algorithms --studies --report
 
 test: $(TEST)
 	$(RUN) pytest -n $(CORES) --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)

@@ -43,7 +43,9 @@ def draw_algorithm(entries: Sequence[Entry], name: str, path: Path) -> None:
 
 def _line(axes: Axes, entry: Entry, style: str, colour: object, strength: float) -> None:
     steps, values = entry.curve()
-    axes.plot(steps, np.mean(values, 0), style, color=colour, alpha=strength, label=entry.algorithm)
+    axes.plot(
+        steps, np.mean(values, 0), style, color=colour, alpha=strength, label=entry.algorithm.replace("+", "\n  ")
+    )
     if strength == 1.0:
         axes.fill_between(steps, np.min(values, 0), np.max(values, 0), color=colour, alpha=0.12, linewidth=0)
 

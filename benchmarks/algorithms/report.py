@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.algorithms.studies import STUDIES
 from benchmarks.algorithms.tasks import TASKS
 from qtopt_agent.runtime.intervals import wilson
 
@@ -137,14 +138,34 @@ def write(entries: Sequence[Entry]) -> None:
     for task in _tasks(entries):
         mine = [entry for entry in entries if entry.task == task]
         plots.draw_task(mine, curves / f"algorithms-{task}.png")
-        runs = [run for entry in mine for run in entry.runs]
-        (curves / f"algorithms-{task}.json").write_text("[\n" + ",\n".join(map(json.dumps, runs)) + "\n]\n")
+        _write_runs(mine, curves / f"algorithms-{task}.json")
+    _fill_pages(lambda name: None if name in STUDIES else _block(entries, name, curves))
+
+
+def write_studies(entries: Sequence[Entry]) -> None:
+    """Rewrite docs/curves/study-* and, in docs/algorithms/*.md, the blocks named after a study."""
+    curves = DOCS / "curves"
+    _write_runs(entries, curves / "studies.json")
+    _fill_pages(lambda name: _study(entries, name, curves) if name in STUDIES else None)
+
+
+def _fill_pages(block: Callable[[str], str | None]) -> None:
+    """Put what `block` makes of a block's name there; None leaves the block as it is."""
+
+    def filled(match: re.Match[str]) -> str:
+        text = block(match[2])
+        return match[0] if text is None else match[1] + text + match[3]
+
     for page in sorted((DOCS / "algorithms").glob("*.md")):
         text = page.read_text(encoding="utf-8")
-        filled = BLOCK.sub(lambda match: match[1] + _block(entries, match[2], curves) + match[3], text)
-        if filled != text:
-            page.write_text(filled, encoding="utf-8")
+        if (new := BLOCK.sub(filled, text)) != text:
+            page.write_text(new, encoding="utf-8")
             print(f"wrote {page}")
+
+
+def _write_runs(entries: Sequence[Entry], path: Path) -> None:
+    runs = [run for entry in entries for run in entry.runs]
+    path.write_text("[\n" + ",\n".join(map(json.dumps, runs)) + "\n]\n")
 
 
 def summary(entries: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -187,6 +208,18 @@ def _block(entries: Sequence[Entry], name: str, curves: Path) -> str:
         lines.append(f"| {TITLES[task]} | {' | '.join(cells)} |")
     picture = f"![{name} beside the other algorithms](../curves/algorithms-{name}.png)"
     return "\n".join(lines) + f"\n\n{picture}\n"
+
+
+def _study(entries: Sequence[Entry], name: str, curves: Path) -> str:
+    from benchmarks.algorithms import plots
+
+    parts = []
+    for task in STUDIES[name].tasks:
+        mine = [e for e in entries if e.task == task and e.algorithm in STUDIES[name].algorithms]
+        plots.draw_task(mine, curves / f"study-{name}-{task}.png")
+        picture = f"![Learning curves on {task}](../curves/study-{name}-{task}.png)"
+        parts.append(f"### {TITLES[task]}\n\n{table(mine, task)}\n\n{picture}")
+    return "\n\n".join(parts) + "\n"
 
 
 def _brief(entry: Entry) -> str:

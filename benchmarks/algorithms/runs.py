@@ -31,7 +31,10 @@ SLOWER |= {"sb3-ddpg": 1.4, "sb3-td3": 1.5, "sb3-sac": 1.6}
 
 @dataclass(frozen=True)
 class Job:
-    """What one run is. `share` of the task's budget; `objects` that the final grasping policy is measured on."""
+    """What one run is: `algorithm` is a baseline, or a preset with settings behind it ("compact+target=hard").
+
+    `share` of the task's budget; `objects` that the final grasping policy is measured on.
+    """
 
     task: str
     algorithm: str
@@ -47,7 +50,7 @@ class Job:
     @property
     def cost(self) -> float:
         """About how long it takes compared with others."""
-        return SECONDS[self.task] * SLOWER.get(self.algorithm, 1.0)
+        return SECONDS[self.task] * self.share * SLOWER.get(self.algorithm, 1.0)
 
 
 class Curve:
@@ -99,8 +102,9 @@ def run(job: Job, report: Callable[[float], None]) -> dict[str, Any]:
     }
 
 
-def _learn(preset_name: str, task: Task, seed: int, curve: Curve) -> tuple[Act, int]:
-    preset = task.settings(load_preset(preset_name))
+def _learn(algorithm: str, task: Task, seed: int, curve: Curve) -> tuple[Act, int]:
+    name, *settings = algorithm.split("+")
+    preset = task.settings(load_preset(name).override(settings))
     with tempfile.TemporaryDirectory() as folder:
         training = EnvironmentTraining(
             preset,

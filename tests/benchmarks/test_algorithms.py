@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.algorithms.studies import BASE, STUDIES
 from benchmarks.algorithms.tasks import PENDULUM_DISCOUNT, TASKS
 from benchmarks.algorithms.two_modes import BROAD_DISTANCE, HIGHER_MODE, NARROW_DISTANCE, TwoModes, height
 from qtopt_agent.learning.preset import load_preset
@@ -53,6 +54,18 @@ def test_a_task_leaves_the_algorithm_as_the_preset_has_it() -> None:
     settings = TASKS["grasp"].settings(compact)
     changed = {name for name in vars(compact) if getattr(compact, name) != getattr(settings, name)}
     assert changed == {"auxiliary_weight", "grid_levels"}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_changes_only_what_it_says_and_has_a_place_in_the_docs(name: str) -> None:
+    base = TASKS["grasp"].settings(load_preset(BASE))
+    for algorithm in STUDIES[name].algorithms[1:]:
+        settings = algorithm.split("+")[1:]
+        changed = TASKS["grasp"].settings(load_preset(BASE).override(settings))
+        differing = {field for field in vars(base) if getattr(base, field) != getattr(changed, field)}
+        assert differing == {setting.partition("=")[0] for setting in settings}
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "docs/algorithms").glob("*.md")]
+    assert sum(f"<!-- measured: {name} -->" in page for page in pages) == 1
 
 
 def test_runs_are_measured_once_and_the_report_has_them_all(tmp_path: Path) -> None:
