@@ -137,11 +137,11 @@ def test_reopening_gives_the_same_samples(tmp_path):
 
 def _append_for_ever(folder: Path, ready) -> None:
     store = open_store(folder)
-    ready.set()
     number = store.episodes_added
     while True:
         store.append(episode(number, 1 + number % 17))
         number += 1
+        ready.set()
 
 
 def test_a_store_killed_at_any_moment_holds_whole_episodes(tmp_path):
@@ -152,7 +152,7 @@ def test_a_store_killed_at_any_moment_holds_whole_episodes(tmp_path):
         writer = context.Process(target=_append_for_ever, args=(tmp_path, ready), daemon=True)
         writer.start()
         assert ready.wait(30)
-        time.sleep(0.003 * attempt + 0.02)
+        time.sleep(0.003 * attempt)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
         store = open_store(tmp_path)

@@ -14,6 +14,17 @@ def launch(
     ] = False,
 ) -> None:
     """Run the nodes as processes that talk over DDS. Where ROS 2 is installed, `ros2 launch` does it instead."""
+    from qtopt_agent.runtime.interrupts import first_interrupt
+
+    # Noted from here on: what Ctrl-C raises in the middle of an import may be swallowed there.
+    with first_interrupt() as interrupted:
+        code = _launch(graph, arguments or [], show_args, network, interrupted)
+    if code or interrupted:
+        raise typer.Exit(130 if code == 130 or interrupted else 1)
+
+
+def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, interrupted: list[int]) -> int:
+    """Run the graph until it ends or something is in `interrupted`. Returns its exit code."""
     import os
 
     from qtopt_agent.core.errors import InvalidInput
@@ -22,7 +33,7 @@ def launch(
     from qtopt_agent.standalone.processes import Processes, loopback
 
     given = {}
-    for word in arguments or []:
+    for word in arguments:
         name, sign, value = word.partition(":=")
         if not sign:
             raise InvalidInput(f"argument is {word!r}, expected name:=value")
@@ -31,7 +42,7 @@ def launch(
         for argument in GRAPHS[graph][1]:
             choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
             typer.echo(f"{argument.name} (default: {argument.default!r})\n    {argument.description}{choices}")
-        return
+        return 0
     nodes = build(graph, given)
     if ros_is_installed():
         raise InvalidInput(f"ROS 2 is installed here: run `ros2 launch qtopt_agent {graph}.launch.py`")
@@ -40,6 +51,4 @@ def launch(
     environment = {} if network or "CYCLONEDDS_URI" in os.environ else {"CYCLONEDDS_URI": loopback()}
     ending = [node.name for node in nodes if node.name in ENDING]
     with Processes(nodes, environment=environment) as processes:
-        code = processes.wait(until=lambda: any(processes.ended(name) for name in ending))
-    if code:
-        raise typer.Exit(130 if code == 130 else 1)
+        return processes.wait(until=lambda: bool(interrupted) or any(processes.ended(name) for name in ending))
