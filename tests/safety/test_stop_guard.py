@@ -80,6 +80,17 @@ def test_a_frozen_pose_is_no_place_to_go_back_to():
     np.testing.assert_allclose(graph.guard.hold[0], SETPOINT)
 
 
+def test_an_old_pose_that_comes_late_does_not_pass_for_the_fresh_one():
+    graph = Graph().run(1.0).run(SILENCE - 2 * PERIOD, driver=False)
+    graph.now += 3 * PERIOD
+    clock = graph.now + CLOCK
+    graph.guard.measured((MEASURED, DOWN), clock, clock, graph.now)
+    graph.guard.measured(((-0.1, 0.0, 0.1), DOWN), clock - 5.0, clock, graph.now)
+    assert graph.guard.tick(graph.now)
+    assert graph.guard.died
+    np.testing.assert_allclose(graph.guard.hold[0], MEASURED)
+
+
 def test_the_arm_is_never_sent_out_of_its_box():
     graph = Graph().run(1.0, pose=((0.0, 0.0, -0.01), DOWN)).run(1.0, driver=False, pose=((0.0, 0.0, -0.01), DOWN))
     np.testing.assert_allclose(graph.guard.hold[0], (0.0, 0.0, 0.0))

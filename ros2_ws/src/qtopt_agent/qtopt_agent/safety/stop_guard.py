@@ -57,11 +57,10 @@ class StopGuardCore:
             self._setpoint = self._checked(pose) or self._setpoint
 
     def measured(self, pose: tuple[Any, Any], stamp: float, clock: float, now: float) -> None:
-        """The tool has been measured at `pose` (as ToolPose). What is no pose counts as silence."""
+        """The tool has been measured at `pose` (as ToolPose). What is no pose, or no news, counts as silence."""
         checked = self._checked(pose)
-        if checked is not None:
+        if checked is not None and self._watchdog.heard("pose", stamp, clock, now):
             self._measured = checked
-            self._watchdog.heard("pose", stamp, clock, now)
 
     def tick(self, now: float) -> bool:
         """Whether to tell the arm now to stop: zero velocity, or to stay at `hold`."""

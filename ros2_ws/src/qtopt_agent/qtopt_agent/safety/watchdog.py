@@ -42,8 +42,8 @@ class Watchdog:
         self._born: dict[str, float] = {}
         self._jumped = False
 
-    def heard(self, source: str, stamp: float, clock: float, now: float) -> None:
-        """A message of "camera", "gripper" or "pose" has come.
+    def heard(self, source: str, stamp: float, clock: float, now: float) -> bool:
+        """A message of "camera", "gripper" or "pose" has come. Returns whether it is newer than the last one.
 
         stamp: from its header, s. clock: time now of the clock that stamps, s. now: steady time, s.
         """
@@ -53,9 +53,11 @@ class Watchdog:
             self._born.clear()
             self._jumped = True
         self._clock = clock
-        if self._stamp.get(source, -np.inf) < stamp <= clock + TOLERANCE:
+        news = self._stamp.get(source, -np.inf) < stamp <= clock + TOLERANCE
+        if news:
             self._stamp[source] = stamp
             self._born[source] = now - max(0.0, clock - stamp)
+        return news
 
     def age(self, source: str, now: float) -> float:
         """Age of the newest message of `source` at steady time `now`, s; infinite where there is none."""
