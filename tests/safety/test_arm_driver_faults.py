@@ -178,13 +178,25 @@ def test_an_arm_that_is_carried_away_is_a_fault(make_bench):
     assert bench.driver.faults == (Reason.NOT_FOLLOWING,)
 
 
+def test_an_old_pose_that_comes_late_does_not_pass_for_the_fresh_one(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.arm()
+    before = bench.position
+    bench.driver.measured(before + [0.05, 0, 0], bench.yaw, bench.clock - 0.1, bench.clock, bench.now)
+    bench.move(z=0.02)
+    bench.until_still()
+    np.testing.assert_allclose(bench.position, before + [0, 0, 0.02], atol=2e-3)
+
+
 def test_a_hand_outside_the_box_or_a_tool_that_leans_is_a_fault(bench):
     bench.arm()
+    bench.now += TICK
     bench.driver.measured(np.array([0.0, 0.0, -0.03]), 0.0, bench.clock, bench.clock, bench.now)
     bench.driver.tick(bench.now)
     assert Reason.OUTSIDE in bench.driver.faults
     other = type(bench)(bench.output)
     other.arm()
+    other.now += TICK
     other.driver.measured(other.position, 0.0, other.clock, other.clock, other.now, tilt=0.3)
     other.driver.tick(other.now)
     assert other.driver.faults == (Reason.TILTED,)

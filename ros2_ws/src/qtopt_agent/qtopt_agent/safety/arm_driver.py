@@ -100,13 +100,13 @@ class ArmDriverCore:
     ) -> None:
         """The pose of the finger tips in the base frame has been measured: position [3], m; yaw, tilt, rad.
 
-        NaN is a fault, and leaves the last good pose in force.
+        NaN is a fault, and leaves the last good pose in force. A pose that is no newer than the last one is no news.
         """
         if not np.isfinite([*position, yaw, tilt]).all():
             self._fail((Reason.NOT_FINITE,))
             return
-        self._measured, self._tilt = Pose(np.asarray(position, dtype=np.float64), float(yaw)), tilt
-        self._watchdog.heard("pose", stamp, clock, now)
+        if self._watchdog.heard("pose", stamp, clock, now):
+            self._measured, self._tilt = Pose(np.asarray(position, dtype=np.float64), float(yaw)), tilt
 
     def command(self, command: MotionCommand, clock: float, now: float) -> CommandReport:
         """Take a command, or say why not. A repeated sequence number only says that the agent is alive."""
