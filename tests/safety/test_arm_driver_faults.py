@@ -182,10 +182,10 @@ def test_an_old_pose_that_comes_late_does_not_pass_for_the_fresh_one(make_bench)
     bench = make_bench(Output.POSE)
     bench.arm()
     before = bench.position
-    bench.driver.measured(before + [0.05, 0, 0], bench.yaw, bench.clock - 0.1, bench.clock, bench.now)
+    bench.driver.measured(before + np.array([0.05, 0, 0]), bench.yaw, bench.clock - 0.1, bench.clock, bench.now)
     bench.move(z=0.02)
     bench.until_still()
-    np.testing.assert_allclose(bench.position, before + [0, 0, 0.02], atol=2e-3)
+    np.testing.assert_allclose(bench.position, before + np.array([0, 0, 0.02]), atol=2e-3)
 
 
 def test_a_hand_outside_the_box_or_a_tool_that_leans_is_a_fault(bench):
