@@ -1,5 +1,7 @@
 """The simulated robot: what its episodes promise."""
 
+from pathlib import Path
+
 import mujoco
 import numpy as np
 import pytest
@@ -150,6 +152,25 @@ def test_a_motion_that_is_not_finite_is_refused(where: int | str) -> None:
         move[where] = np.nan
     with pytest.raises(InvalidInput, match="expected finite numbers"):
         robot.execute(Action(move, np.inf if where == "yaw" else 0.0))
+
+
+def test_a_motion_at_which_the_physics_diverges_is_undone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings to a file
+    robot, action = make_robot(LOWDIM), Action(np.array([0.03, 0, -0.03], np.float32), 0.2)
+    before, step = robot.reset(3), mujoco.mj_step
+    height = robot.pose()[2]
+
+    def diverge(model: mujoco.MjModel, data: mujoco.MjData, nstep: int) -> None:
+        data.xfrc_applied[:] = 1e13
+        step(model, data, nstep=nstep)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mujoco, "mj_step", diverge)
+        executed, after = robot.execute(action), robot.observe()
+    assert not executed.translation.any() and executed.yaw == 0
+    np.testing.assert_array_equal(after.privileged, before.privileged)
+    assert after.stamp == pytest.approx(before.stamp + 0.2)
+    assert robot.execute(action).translation.any() and robot.pose()[2] < height - 0.02  # and it goes on
 
 
 @pytest.mark.parametrize("objects", ["train", "validation", "held-out"])

@@ -21,6 +21,7 @@ from qtopt_agent.simulation.scene import SUBSTEPS, TIMESTEP
 _WORKSPACE = WorkspaceBox((-BIN_HALF, -BIN_HALF, 0.003), (BIN_HALF, BIN_HALF, 0.24))
 _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force
 _CHUNK = 10  # substeps between two set points
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class Camera(Protocol):
@@ -131,6 +132,7 @@ class SimulatedRobot:
     def execute(self, action: Action) -> Action:
         """Move for one 0.2 s control step. Returns what was done: the translation cut to the workspace, none to end.
 
+        A motion at which the physics diverges is undone: the hand and the objects are where they were, at rest.
         Raises InvalidInput on a translation or yaw that is not finite.
         """
         if not np.isfinite([*action.translation, action.yaw]).all():
@@ -144,7 +146,8 @@ class SimulatedRobot:
         target = _WORKSPACE.clip(pose[:3] + to_world @ action.translation)
         if action.gripper != GripperCommand.KEEP:
             self._closed = action.gripper == GripperCommand.CLOSE
-        self._drive(target, pose[3] + action.yaw, SUBSTEPS)
+        if not self._drive(target, pose[3] + action.yaw, SUBSTEPS):
+            return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
         executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
         return Action(executed, action.yaw, action.gripper)
 
@@ -161,8 +164,11 @@ class SimulatedRobot:
         nearest_turn = here + (yaw - here + np.pi) % (2 * np.pi) - np.pi
         self._drive(np.asarray(position, dtype=np.float64), nearest_turn, round(duration / TIMESTEP))
 
-    def _drive(self, target: NDArray[np.float64], yaw: float, substeps: int) -> None:
-        data = self._data
+    def _drive(self, target: NDArray[np.float64], yaw: float, substeps: int) -> bool:
+        """Go towards `target`. Returns whether the physics could be computed; if not, it is as before, at rest."""
+        data, began = self._data, self.time
+        before = np.empty(mujoco.mj_stateSize(self._model, _STATE))
+        mujoco.mj_getState(self._model, data, before, _STATE)
         data.ctrl[4:6] = 0.0 if self._closed else MAX_APERTURE / 2
         data.ctrl[3] = yaw
         for begin in range(0, substeps, _CHUNK):
@@ -170,6 +176,13 @@ class SimulatedRobot:
             distance = float(np.linalg.norm(ahead))
             data.ctrl[:3] = data.qpos[:3] + ahead * min(1.0, _LEAD / max(distance, 1e-9))
             mujoco.mj_step(self._model, data, nstep=min(_CHUNK, substeps - begin))
+            if data.time < began:  # MuJoCo gave up and has reset everything, time included
+                mujoco.mj_setState(self._model, data, before, _STATE)
+                data.qvel[:] = 0
+                data.time = began + substeps * TIMESTEP
+                mujoco.mj_forward(self._model, data)
+                return False
+        return True
 
     def succeeded(self) -> bool:
         """True while the gripper holds an object clear above the walls."""
