@@ -1,6 +1,7 @@
 """Episodes put together from the bytes of three topics, whatever order they come in and whatever is missing."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -245,6 +246,37 @@ def test_closing_keeps_what_came(logged):
     logged.send(wire(episode())[:7])
     logged.log.close()
     assert len(read_episode(logged.episodes[0]).steps) == 2
+
+
+@pytest.fixture
+def killed(logged, tmp_path):
+    """The logger that is started after one that was killed in an attempt's third step."""
+    logged.send(wire(episode("cut"))[:7])
+    shutil.copytree(logged.root, tmp_path / "left")  # without the lock, which the kernel takes from the dead
+    return Logged(tmp_path / "left")
+
+
+def test_what_a_killed_logger_left_is_made_whole_by_the_next(killed):
+    killed.log.keep_leftovers()
+    assert [len(read_episode(folder).steps) for folder in killed.episodes] == [2]
+    assert len(killed.warned) == 1 and "cut" in killed.warned[0] and not list(find_partial(killed.root))
+    killed.log.keep_leftovers()
+    assert len(killed.warned) == 1
+
+
+def test_what_another_logger_is_writing_is_left_alone(logged):
+    logged.send(wire(episode("cut"))[:7])
+    other = Logged(logged.root)
+    other.log.keep_leftovers()
+    assert "in use" in other.warned[0]
+    logged.send(wire(episode("cut"))[7:])
+    assert [len(read_episode(folder).steps) for folder in logged.episodes] == [4]
+
+
+def test_without_room_what_was_left_stays_as_it_is_and_that_is_said(killed):
+    killed.free = 5
+    killed.log.keep_leftovers()
+    assert "no room" in killed.warned[0] and len(list(find_partial(killed.root))) == 1
 
 
 def test_a_label_changes_outcome_and_reward_and_leaves_the_recording(logged):

@@ -14,7 +14,7 @@ from harness import result
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.msg import SafetyStatus
 
-from qtopt_agent.episodes.reader import find_episodes
+from qtopt_agent.episodes.reader import find_episodes, find_partial
 
 MOVED = (Grasp.Result.STEP_LIMIT, Grasp.Result.TERMINATED)
 
@@ -78,7 +78,8 @@ def check_a_logger_and_a_trainer_killed_do_not_disturb_and_come_back():
     with observed() as (arm, root), Launch(root, record=root / "episodes", train="true") as launch:
         until(lambda: {"episode_logger", "trainer"} <= launch.processes().keys(), "both have been started")
         until(lambda: {"episode_logger", "trainer"} <= arm.diagnosed.by_name.keys(), "both are up")
-        attempt = arm.mid_motion()
+        attempt, episodes = arm.mid_motion(), root / "episodes"
+        until(lambda: episodes.exists() and any(find_partial(episodes)), "it is being recorded")
         before = launch.processes()
         launch.kill("episode_logger")
         launch.kill("trainer")
@@ -87,7 +88,8 @@ def check_a_logger_and_a_trainer_killed_do_not_disturb_and_come_back():
             until(lambda name=name: launch.processes().get(name, before[name]) != before[name], f"a new {name}")
         arm.diagnosed.by_name.clear()
         until(lambda: {"episode_logger", "trainer"} <= arm.diagnosed.by_name.keys(), "both are up again")
+        assert not any(find_partial(episodes)), "what the killed logger left is whole, or gone"
         done = arm.grasped()
-        until(lambda: done.episode_id in [each.name for each in find_episodes(root / "episodes")], "it is recorded")
+        until(lambda: done.episode_id in [each.name for each in find_episodes(episodes)], "it is recorded")
         assert all(status.state != SafetyStatus.HOLDING for status in arm.states)
         assert launch.process.poll() is None

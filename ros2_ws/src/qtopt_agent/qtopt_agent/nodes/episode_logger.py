@@ -41,6 +41,7 @@ class EpisodeLogger(Node):
         folder, logger = Path(p["folder"]).expanduser(), self.get_logger()
         self._guard = DiskGuard(folder, int(p["disk.stop"] * GIB), int(p["disk.go_on"] * GIB))
         self._log = EpisodeLog(folder, self._guard, logger.info, logger.warning, p["buffer"] << 20)
+        self._log.keep_leftovers()
         self.create_subscription(Image, topics.IMAGE, self._log.image, IMAGES, raw=True)
         self.create_subscription(GraspStep, topics.STEP, self._log.step, RELIABLE, raw=True)
         self.create_subscription(EpisodeEvent, topics.EVENT, self._log.event, RELIABLE, raw=True)

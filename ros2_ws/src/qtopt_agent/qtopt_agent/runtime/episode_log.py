@@ -10,7 +10,7 @@ from pathlib import Path
 from qtopt_agent.core.errors import InvalidInput, QtoptError, StorageError
 from qtopt_agent.episodes.label import write_label
 from qtopt_agent.episodes.messages import EVENT, SAME, START, STEP, received, stamp_of
-from qtopt_agent.episodes.recording import Recording
+from qtopt_agent.episodes.recording import PARTIAL, Recording
 from qtopt_agent.episodes.repair import repair_folder
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.perception.frame_gaps import FrameGaps
@@ -70,6 +70,20 @@ class EpisodeLog:
         self._first = 0
         self._end: _Waiting | None = None
         self._heard = 0.0
+
+    def keep_leftovers(self) -> None:
+        """Make whole episodes of what a logger that was killed has left, as far as there is room; before recording."""
+        for folder in sorted(self._root.glob(f"*/*/{PARTIAL}*")):
+            if not self._guard.room():
+                self._warn(f"no room to repair {folder}: {self._guard}")
+                return
+            try:
+                kept = repair_folder(folder)
+            except StorageError as error:
+                self._warn(str(error))
+                continue
+            if kept:
+                self._warn(f"an earlier logger left {folder.name}: {kept.outcome}; {kept.detail}")
 
     def image(self, data: bytes) -> None:
         """A sensor_msgs/Image has come."""
