@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +136,11 @@ def test_reopening_gives_the_same_samples(tmp_path):
     assert (everything(again).state[:, 0] == 30).any()
 
 
+ROOMY = replace(SPEC, capacity=100)  # never empty, not even while an episode makes room for the next
+
+
 def _append_for_ever(folder: Path, ready) -> None:
-    store = open_store(folder)
+    store = open_store(folder, ROOMY)
     number = store.episodes_added
     while True:
         store.append(episode(number, 1 + number % 17))
@@ -155,7 +159,7 @@ def test_a_store_killed_at_any_moment_holds_whole_episodes(tmp_path):
         time.sleep(0.003 * attempt)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
-        store = open_store(tmp_path)
+        store = open_store(tmp_path, ROOMY)
         assert store.episodes_added > before
         before = store.episodes_added
         batch = everything(store)
