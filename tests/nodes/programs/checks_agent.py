@@ -184,7 +184,12 @@ def check_models_are_changed_while_it_runs_and_bad_ones_kept_out():
         assert client.steps[-1].model_version == "second"
 
 
-def check_a_missing_model_ends_the_process():
-    with running(("agent", {"autostart": True, "model": "/nowhere"})) as graph:
-        until(lambda: graph.ended("agent"), "it ends")
-        assert "no folder '/nowhere'" in graph.said()
+def check_settings_that_make_no_sense_end_the_process_and_are_named():
+    for settings, named in (
+        ({"autostart": True, "model": "/nowhere"}, "no folder '/nowhere'"),
+        ({"autostart": 3}, "autostart"),
+    ):
+        with running(("agent", settings)) as graph:
+            until(lambda graph=graph: graph.ended("agent"), "it ends")
+            said = graph.said()
+            assert named in said and "Traceback" not in said, said

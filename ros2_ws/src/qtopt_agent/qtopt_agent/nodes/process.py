@@ -13,7 +13,11 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.standalone.run import LAUNCHER
+
+AUTOSTART = Parameter("autostart", False, "Configure and activate the node at once, instead of when it is told to.")
 
 
 def run_node(make: Callable[[], Any], threads: int = 1) -> int:
@@ -34,13 +38,14 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
     executor = SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(threads)
     try:
         node = make()
+        autostart = isinstance(node, LifecycleNode) and declare(node, [AUTOSTART])[AUTOSTART.name]
     except QtoptError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         rclpy.try_shutdown()
         return 2
     executor.add_node(node)
     try:
-        code: int | None = None if _autostart(node) else 2
+        code: int | None = None if not autostart or _activated(node) else 2
         launcher = int(os.environ.get(LAUNCHER, os.getppid()))
         while not asked and code is None and os.getppid() == launcher:  # a dead launcher leaves no node behind
             executor.spin_once(timeout_sec=0.1)
@@ -55,9 +60,7 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
     return code or 0
 
 
-def _autostart(node: Any) -> bool:
-    if not isinstance(node, LifecycleNode) or not node.declare_parameter("autostart", False).value:
-        return True
+def _activated(node: Any) -> bool:
     for trigger in (node.trigger_configure, node.trigger_activate):
         if trigger() != TransitionCallbackReturn.SUCCESS:
             return False
