@@ -1,8 +1,12 @@
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import PAPER, get_profile
-from qtopt_agent.learning.preset import load_preset, preset_names
+from qtopt_agent.learning.preset import Preset, load_preset, preset_names
 
 
 def test_the_shipped_presets_load():
@@ -91,3 +95,23 @@ def test_a_preset_that_is_not_there_is_refused(tmp_path):
         load_preset("large")
     with pytest.raises(InvalidInput, match="No such file"):
         load_preset(str(tmp_path / "none.yaml"))
+
+
+def _settings_in_the_pages():
+    """Page, preset or none for the defaults, settings and their values, of every row of a table of settings."""
+    for page in sorted((Path(__file__).parents[2] / "docs/algorithms").glob("*.md")):
+        for table in re.findall(r"^\| setting \|.*\n(?:\|.*\n)+", page.read_text(), re.M):
+            header, _, *rows = ([cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines())
+            for names, values in filter(all, rows):
+                text = re.sub(r",(?=\d{3})", "", values).replace("`", "")
+                preset = re.findall("`(.+)`", header[1])
+                yield pytest.param(
+                    preset, re.findall(r"`(\w+)`", names), yaml.safe_load(f"[{text}]"), id=page.stem + names
+                )
+
+
+@pytest.mark.parametrize(("preset", "names", "said"), _settings_in_the_pages())
+def test_the_pages_say_what_presets_and_defaults_are(preset, names, said):
+    where = load_preset(preset[0]) if preset else Preset
+    values = [getattr(where, name) for name in names]
+    assert [each for value in values for each in (value if isinstance(value, tuple) else (value,))] == said

@@ -76,6 +76,12 @@ def test_evaluations_come_at_fixed_steps_and_at_the_end_on_both_splits(run):
     assert not list(run.glob("evaluated-*"))  # weights kept for evaluations under way only
 
 
+def test_every_evaluation_is_told_where_there_is_no_terminal_too(tmp_path, capsys):
+    Training(small(steps=20), tmp_path, seed=3, actors=1).run()
+    told = capsys.readouterr().err
+    assert all(f"of 2 grasps at {objects} objects" in told for objects in ("train", "validation")), told
+
+
 def test_metrics_cover_learning_data_and_speed(tmp_path, recorded):
     Training(small(steps=100, evaluate_episodes=0), tmp_path, actors=0, episodes=recorded, collect=False).run()
     tags = set(EventAccumulator(str(tmp_path)).Reload().Tags()["scalars"])

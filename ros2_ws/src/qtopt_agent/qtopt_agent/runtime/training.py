@@ -119,7 +119,7 @@ class Training:
             ActorPool(preset, self._actors) as pool,
             _progress_bar(preset.steps) as bar,
         ):
-            task = bar.task_ids[0]
+            task, self._print = bar.task_ids[0], bar.console.print  # where there is no terminal, too
             window, window_step, window_episodes = time.monotonic(), learner.step_count, self.store.episodes_added
             while learner.step_count < preset.steps and not interrupted and time.monotonic() < deadline:
                 ready = self._may_step()
@@ -252,6 +252,10 @@ class Training:
             record = {"objects": objects, "success": self._success[objects], "of": len(outcomes)}
             record |= {"episodes": self.store.episodes_added, "minutes": round(self._minutes(), 2)}
             self._metrics.evaluation(step, record)
+            self._print(
+                f"step {step:,}: {self._success[objects]:.0%} of {len(outcomes)} grasps at {objects} objects, "
+                f"{self.store.episodes_added:,} episodes, {self._minutes():.1f} min"
+            )
             if all(other != step for other, _ in self._evaluations):
                 self._evaluated(step).unlink()
 
