@@ -31,6 +31,18 @@ def check_it_is_disarmed_at_first_and_says_so_to_a_command():
         assert not arm.twists
 
 
+def check_who_disarms_a_driver_that_would_have_armed_itself_is_obeyed():
+    with running(driver(arm_on_start=True)), Spinning("probe") as probe:
+        arm = Arm(probe.node)
+        assert arm.clients["arm"].wait_for_service(30.0)
+        assert arm.arm(False).success
+        with arm:
+            until(lambda: arm.states, "a status")
+            time.sleep(1.0)  # in which it hears all that it needs
+            assert {status.state for status in arm.states} == {Status.DISARMED}
+            arm.armed()
+
+
 def check_a_driver_without_a_workspace_does_not_start():
     with running(("arm_driver", {"autostart": True, "pose_topic": "/arm/pose"})) as graph:
         until(lambda: graph.ended("arm_driver"), "it ends")

@@ -27,7 +27,9 @@ from qtopt_agent.safety.tool_pose import yaw_and_tilt
 STATUS_PERIOD = 0.05  # s between two SafetyStatus messages while nothing changes
 STOP_TIME = 2.0  # s that a stop may take when the node is asked to end
 
-_ARM_ON_START = Parameter("arm_on_start", False, "Arm as soon as all inputs are there. For simulators only.")
+_ARM_ON_START = Parameter(
+    "arm_on_start", False, "Arm as soon as all inputs are there, unless disarmed before. For simulators."
+)
 
 
 class ArmDriver(LifecycleNode):
@@ -180,6 +182,7 @@ class ArmDriver(LifecycleNode):
 
     def _on_arm(self, request: Any, response: Any) -> Any:
         if not request.data:
+            self._arm_on_start = False
             if self._core is not None:
                 self._core.disarm()
             response.success, response.message = True, "disarmed"
