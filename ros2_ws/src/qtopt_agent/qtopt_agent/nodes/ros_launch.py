@@ -66,8 +66,11 @@ def _gazebo() -> list[Any]:
 
 def _action(node: Any) -> Any:
     def ended(event: Any, context: Any) -> Any:
-        goes_on = node.respawn and event.returncode != BAD_INPUT
-        return None if goes_on else Shutdown(reason=f"{node.name} has ended")
+        if node.respawn and event.returncode != BAD_INPUT:
+            return None
+        if event.returncode and not context.is_shutdown:  # raised, it is the exit code of `ros2 launch` too
+            raise RuntimeError(f"{node.name} ended with exit code {event.returncode}")
+        return Shutdown(reason=f"{node.name} has ended")
 
     return Node(
         package="qtopt_agent",
