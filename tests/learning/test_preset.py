@@ -110,7 +110,7 @@ def _settings_in_the_pages():
                 )
 
 
-@pytest.mark.parametrize(("preset", "names", "said"), _settings_in_the_pages())
+@pytest.mark.parametrize(("preset", "names", "said"), list(_settings_in_the_pages()))
 def test_the_pages_say_what_presets_and_defaults_are(preset, names, said):
     where = load_preset(preset[0]) if preset else Preset
     values = [getattr(where, name) for name in names]
