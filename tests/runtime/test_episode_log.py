@@ -14,6 +14,7 @@ from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP, to_cdr
 from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
 from qtopt_agent.episodes.verify import verify
 from qtopt_agent.episodes.writer import EpisodeWriter
+from qtopt_agent.runtime import episode_log
 from qtopt_agent.runtime.disk_guard import DiskGuard
 from qtopt_agent.runtime.episode_log import PATIENCE, SILENCE, EpisodeLog
 
@@ -271,6 +272,17 @@ def test_what_another_logger_is_writing_is_left_alone(logged):
     assert "in use" in other.warned[0]
     logged.send(wire(episode("cut"))[7:])
     assert [len(read_episode(folder).steps) for folder in logged.episodes] == [4]
+
+
+def test_a_leftover_that_cannot_be_repaired_does_not_keep_the_logger_from_recording(killed, monkeypatch):
+    def fail(folder):
+        raise InvalidInput("no such thing")
+
+    monkeypatch.setattr(episode_log, "repair_folder", fail)
+    killed.log.keep_leftovers()
+    assert "cannot be repaired: no such thing" in killed.warned[0]
+    killed.send(wire(episode("whole")))
+    assert [folder.name for folder in killed.episodes] == ["whole"]
 
 
 def test_without_room_what_was_left_stays_as_it_is_and_that_is_said(killed):

@@ -79,8 +79,8 @@ class EpisodeLog:
                 return
             try:
                 kept = repair_folder(folder)
-            except StorageError as error:
-                self._warn(str(error))
+            except QtoptError as error:  # whatever it is, the next attempt is recorded
+                self._warn(f"an earlier logger left {folder.name}, which cannot be repaired: {error}")
                 continue
             if kept:
                 self._warn(f"an earlier logger left {folder.name}: {kept.outcome}; {kept.detail}")
