@@ -254,7 +254,8 @@ class Training:
             self._metrics.evaluation(step, record)
             self._print(
                 f"step {step:,}: {self._success[objects]:.0%} of {len(outcomes)} grasps at {objects} objects, "
-                f"{self.store.episodes_added:,} episodes, {self._minutes():.1f} min"
+                f"{self.store.episodes_added:,} episodes, {self._minutes():.1f} min",
+                soft_wrap=True,
             )
             if all(other != step for other, _ in self._evaluations):
                 self._evaluated(step).unlink()
