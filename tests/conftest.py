@@ -1,7 +1,10 @@
 """Networks and a model that several folders' tests share."""
 
+import os
+import random
 import shutil
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,63 @@ def published(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Pat
 def model(published: Path, tmp_path: Path) -> Path:
     """A copy of that model which a test may damage."""
     return Path(shutil.copytree(published, tmp_path / "models" / "untrained"))
+
+
+# What readers of text and of numbers have fallen over before.
+_TOKENS = (
+    *(
+        b"\0",
+        b"\n",
+        b"\x1b[31m",
+        b"\xff\xfe",
+        b"\xe9",
+        b"NaN",
+        b".inf",
+        b"-1",
+        b"1e400",
+        b"9" * 400,
+        b"null",
+        b"true",
+        b"2020-01-01",
+    ),
+    *(
+        b"../../../x",
+        b"[" * 2000,
+        b"{",
+        b"&a [*a, *a]",
+        b"<<: *a",
+        b"!!python/object/apply:os.system [x]",
+        b'""',
+        b"a: 1\na: 2",
+    ),
+)
+FUZZ = int(os.environ.get("QTOPT_FUZZ", "500"))
+"""Inputs for each fuzz target: more of them find more, and take longer."""
+
+
+@pytest.fixture
+def mutations() -> Callable[[bytes], Iterator[bytes]]:
+    """Of a file that is well, FUZZ damaged ones, the same each time."""
+
+    def mutate(whole: bytes) -> Iterator[bytes]:
+        for seed in range(FUZZ):
+            draw, data = random.Random(seed), bytearray(whole)
+            for _ in range(draw.choice((1, 1, 1, 2, 5, 20))):
+                start = draw.randrange(len(data) + 1)
+                end = min(len(data), start + draw.choice((1, 1, 4, 32, 1000)))
+                kind = draw.randrange(6)
+                if kind == 0 and start < len(data):
+                    data[start] ^= 1 << draw.randrange(8)
+                elif kind == 1:
+                    data[start:end] = draw.randbytes(end - start)
+                elif kind == 2:
+                    del data[start:end]
+                elif kind == 3:
+                    data[start:start] = data[start:end]
+                elif kind == 4:
+                    data[start:start] = draw.choice(_TOKENS)
+                else:
+                    data[start:end] = draw.choice(_TOKENS)
+            yield bytes(data[: draw.randrange(len(data) + 1)] if draw.random() < 0.1 else data)
+
+    return mutate
