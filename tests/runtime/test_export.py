@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.models.store import load
 from qtopt_agent.runtime.export import export_run
-from qtopt_agent.runtime.model_store import load
 
 SETTINGS = ("min_episodes=2", "scripted_episodes=100", "evaluate_episodes=0", "publish_every=1")
 

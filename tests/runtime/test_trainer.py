@@ -10,8 +10,8 @@ from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.episodes.writer import EpisodeWriter
+from qtopt_agent.models import store as model_store
 from qtopt_agent.perception.ingest import fit, ingest_spec
-from qtopt_agent.runtime import model_store
 from qtopt_agent.runtime.offline_training import fit_episode
 from qtopt_agent.runtime.trainer import Trainer, TrainerSettings, TrainerState
 

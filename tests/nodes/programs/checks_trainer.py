@@ -13,7 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.episodes.writer import EpisodeWriter
-from qtopt_agent.runtime import model_store
+from qtopt_agent.models import store as model_store
 
 SMALL = "batch_size=8 capacity=500 target_lag=8 cem_samples=8 cem_elites=2 symmetry=false"
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

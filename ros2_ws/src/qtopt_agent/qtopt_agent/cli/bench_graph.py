@@ -28,7 +28,7 @@ def graph(
     from rich.console import Console
     from rich.table import Table
 
-    from qtopt_agent.runtime import model_store
+    from qtopt_agent.models import store as model_store
     from qtopt_agent.runtime.released import released_models
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import NodeDescription

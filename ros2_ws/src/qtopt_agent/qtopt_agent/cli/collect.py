@@ -40,7 +40,7 @@ def collect(
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 
     if policy not in ("scripted", "random"):
-        from qtopt_agent.runtime.model_store import verify
+        from qtopt_agent.models.store import verify
 
         profile = verify(Path(policy))["profile"]
     plan = RolloutPlan(policy, get_profile(profile), objects, parse_clutter(clutter), seed, max_meshes, out)

@@ -36,8 +36,8 @@ def demo(
 ) -> None:
     """Let a trained policy pick objects that it has never seen out of a bin, and show how it went."""
     from qtopt_agent.core.profile import get_profile
+    from qtopt_agent.models.store import latest, verify
     from qtopt_agent.runtime import evaluator, media
-    from qtopt_agent.runtime.model_store import latest, verify
     from qtopt_agent.runtime.released import released_models
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 

@@ -32,8 +32,8 @@ def evaluate(
 ) -> None:
     """Let a model grasp in simulation, from images alone, and print how often it succeeds with its interval."""
     from qtopt_agent.core.profile import get_profile
+    from qtopt_agent.models.store import record_evaluation, verify
     from qtopt_agent.runtime import evaluator
-    from qtopt_agent.runtime.model_store import record_evaluation, verify
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 
     profile = get_profile(verify(model)["profile"])

@@ -12,7 +12,7 @@ def list_models(
     json: Annotated[bool, typer.Option("--json", help="Print the manifests as JSON.")] = False,
 ) -> None:
     """List models, oldest first, with what their evaluations found."""
-    from qtopt_agent.runtime import model_store
+    from qtopt_agent.models import store as model_store
     from qtopt_agent.runtime.released import released_models
 
     store = store or released_models()
@@ -37,7 +37,7 @@ def list_models(
 
 def verify(model: Annotated[Path, typer.Argument(help="A model's folder.")]) -> None:
     """Compare a model's files with its manifest, load it and let it decide once."""
-    from qtopt_agent.runtime import model_store
+    from qtopt_agent.models import store as model_store
 
     policy = model_store.load(model)
     typer.echo(f"{policy.name}: files, specification and a first decision are as they should be")

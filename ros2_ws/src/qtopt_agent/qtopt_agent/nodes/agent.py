@@ -19,12 +19,12 @@ from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.models import store as model_store
 from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
-from qtopt_agent.runtime import model_store
 from qtopt_agent.runtime.agent_core import AgentCore
 from qtopt_agent.runtime.agent_inputs import InputLimits
 from qtopt_agent.runtime.agent_values import AgentOutput, AgentSettings, GraspResult, Outcome, Phase

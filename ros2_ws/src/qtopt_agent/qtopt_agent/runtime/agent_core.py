@@ -15,7 +15,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.writer import new_episode_id
-from qtopt_agent.runtime import model_store
+from qtopt_agent.models import store as model_store
 from qtopt_agent.runtime.agent_inputs import AgentInputs, NotReady
 from qtopt_agent.runtime.agent_values import (
     AgentCommand,

@@ -8,8 +8,8 @@ import numpy as np
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.models import store as model_store
 from qtopt_agent.perception.ingest import RawImage, ingest_image, ingest_spec
-from qtopt_agent.runtime import model_store
 from qtopt_agent.runtime.agent_inputs import InputLimits
 from qtopt_agent.runtime.arm_profile import ARM_PARAMETERS, arm_profile, read_parameters
 from qtopt_agent.safety.commands import DriverState

@@ -185,7 +185,7 @@ def _make_policy(name: str, profile: Profile) -> Policy:
         return ScriptedPolicy(profile)
     import torch
 
-    from qtopt_agent.runtime.model_store import load
+    from qtopt_agent.models.store import load
 
     torch.set_num_threads(1)
     return load(Path(name), profile)

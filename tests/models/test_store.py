@@ -13,9 +13,9 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.maximizers import CEM, make_maximizer
+from qtopt_agent.models import store as model_store
+from qtopt_agent.models.store import describe, latest, list_models, load, publish, record_evaluation, verify
 from qtopt_agent.q_functions import make_q_function
-from qtopt_agent.runtime import model_store
-from qtopt_agent.runtime.model_store import describe, latest, list_models, load, publish, record_evaluation, verify
 
 RELEASED = Path(__file__).parents[2] / "models" / "compact-1"
 CEM_SMALL = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
