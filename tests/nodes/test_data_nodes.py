@@ -88,6 +88,7 @@ MODULES = (
     "checks_diagnostics",
     "checks_doctor",
     "checks_episode_logger",
+    "checks_process",
     "checks_security",
     "checks_success_detector",
     "checks_trainer",

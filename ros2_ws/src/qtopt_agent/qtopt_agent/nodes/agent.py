@@ -22,7 +22,7 @@ from qtopt_agent.core.profile import get_profile
 from qtopt_agent.models import store as model_store
 from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
 from qtopt_agent.runtime.agent_core import AgentCore
@@ -91,8 +91,7 @@ class Agent(LifecycleNode):
             self._model_out = self.create_publisher(ModelInfo, topics.MODEL, LATCHED)
             self._load(folder)
         except QtoptError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+            return refused(self, error)
         self._command_out = self.create_publisher(GraspCommand, topics.COMMAND, RELIABLE)
         self._step_out = self.create_publisher(GraspStep, topics.STEP, RELIABLE)
         self._event_out = self.create_publisher(EpisodeEvent, topics.EVENT, RELIABLE)

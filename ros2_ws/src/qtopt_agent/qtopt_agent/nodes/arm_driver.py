@@ -16,7 +16,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.gripper import GripperOutput
 from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.runtime.arm_profile import ARM_PARAMETERS, ArmProfile, Parameter, arm_profile
 from qtopt_agent.safety.arm_driver import ArmDriverCore
@@ -59,8 +59,7 @@ class ArmDriver(LifecycleNode):
         try:
             self._profile = profile = arm_profile(self._given)
         except InvalidInput as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+            return refused(self, error)
         self._core = ArmDriverCore(profile.driver)
         pose = profile.driver.output == Output.POSE
         self._setpoints = self.create_publisher(PoseStamped if pose else TwistStamped, profile.output_topic, SETPOINT)

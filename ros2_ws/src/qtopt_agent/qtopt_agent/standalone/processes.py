@@ -15,9 +15,11 @@ from typing import Any, TextIO
 
 import yaml
 
-from qtopt_agent.standalone.run import LAUNCHER
+from qtopt_agent.standalone.run import LAUNCHER, SIGNALS
 
 _POLL = 0.05  # s
+LAST_WORDS = "error: "  # how the line begins that says what a node has ended of
+FAILED = 1  # exit code of a node that something went wrong in
 BAD_INPUT = 2  # exit code of a node whose settings make no sense: starting it again would change nothing
 RESPAWN_DELAY = 2.0  # s
 
@@ -75,8 +77,10 @@ class Processes:
         self._nodes, self._output, self._runner = list(nodes), output, list(runner)
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {}), LAUNCHER: str(os.getpid())}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._readers: list[threading.Thread] = []
+        self._readers: dict[str, threading.Thread] = {}
+        self._last_words: dict[str, str] = {}  # what each node says that it has ended of
         self._respawns: dict[str, float] = {}  # when a node is started again, steady time
+        self._failed: NodeDescription | None = None  # the first whose end is the graph's
         self._asked_to_stop: int | None = None
 
     def __enter__(self) -> "Processes":
@@ -106,24 +110,28 @@ class Processes:
         """Wait until all nodes have ended, one failed, `until()` is true, or Ctrl-C or SIGTERM comes; then stop all.
 
         While it waits, a node with `respawn` that failed is started again, unless its exit code is BAD_INPUT.
-        Returns the exit code of the first other node that failed, 128 + number after a signal to this process, else 0.
+        Returns the exit code of the first other node that failed, which is said last, 128 + number after a signal to
+        this process, else 0.
         """
-        previous = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, self._ask) for number in SIGNALS}
         try:
-            failed = 0
-            while self._asked_to_stop is None and not failed and not until():
-                failed = next(filter(None, [self._failure(node) for node in self._nodes]), 0)
-                if not self._respawns and all(map(self.ended, self._processes)):
-                    break
-                time.sleep(_POLL)
+            done = False
+            while self._asked_to_stop is None and self._failed is None and not done:
+                done = until() or (not self._respawns and all(map(self.ended, self._processes)))
+                self._failed = next(filter(self._has_failed, self._nodes), None)  # those that `until` saw end, too
+                if self._failed is None and not done:
+                    time.sleep(_POLL)
         finally:
+            failed = self._failed
             self.stop()
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        return 128 + self._asked_to_stop if self._asked_to_stop is not None and not failed else failed
+        if failed is not None:
+            return int(self._processes[failed.name].returncode)
+        return 128 + self._asked_to_stop if self._asked_to_stop is not None else 0
 
     def stop(self) -> None:
-        """End every node: SIGINT, then SIGTERM, then SIGKILL for those that stay. Returns when all are gone."""
+        """End every node: SIGINT, then SIGTERM, then SIGKILL for those that stay; say at last what failed."""
         for number, patience in PATIENCE:
             running = [process for process in self._processes.values() if process.poll() is None]
             for process in running:
@@ -131,48 +139,66 @@ class Processes:
             end = time.monotonic() + patience
             while time.monotonic() < end and any(process.poll() is None for process in running):
                 time.sleep(0.01)
-        for reader in self._readers:
+        for reader in self._readers.values():
             reader.join(timeout=1.0)
+        for node in sorted(self._nodes, key=lambda node: node is self._failed):
+            if node is self._failed or node.name in self._last_words:
+                self._print_end(node)
+        self._failed = None
         self._files.cleanup()
 
-    def _failure(self, node: NodeDescription) -> int:
-        """Exit code of a node whose failure ends the graph, else 0."""
+    def _has_failed(self, node: NodeDescription) -> bool:
+        """Whether a node has, without which the graph does not go on; another one is started again."""
         code, due = self._processes[node.name].poll(), self._respawns.get(node.name)
         if not code:
-            return 0
+            return False
         if due is None:
-            self._print("launch", f"{node.name} ended with exit code {code}")
             if not node.respawn or code == BAD_INPUT:
-                return code
+                return True
+            self._print_end(node)
             self._print("launch", f"the graph goes on; {node.name} is started again in {RESPAWN_DELAY:.0f} s")
             self._respawns[node.name] = time.monotonic() + RESPAWN_DELAY
         elif time.monotonic() >= due:
             del self._respawns[node.name]
             self._start(node)
-        return 0
+        return False
+
+    def _print_end(self, node: NodeDescription) -> None:
+        self._readers[node.name].join(timeout=1.0)
+        said = self._last_words.pop(node.name, "")
+        code = self._processes[node.name].returncode
+        self._print("launch", f"{node.name} ended with exit code {code}{said and ': '}{said}")
 
     def _start(self, node: NodeDescription) -> None:
         file = None
         if node.parameters:
             file = Path(self._files.name) / f"{node.name}.yaml"
             file.write_text(yaml.safe_dump({"/**": {"ros__parameters": node.parameters}}))
-        process = subprocess.Popen(
-            [*self._runner, node.module, *node.ros_arguments(file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self._environment,
-            start_new_session=True,  # Ctrl-C reaches the launcher alone, which then ends the nodes in order
-        )
+        # Signals are held back until the node heeds them: they would break Python's own start in the middle.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            process = subprocess.Popen(
+                [*self._runner, node.module, *node.ros_arguments(file)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C reaches the launcher alone, which then ends the nodes in order
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         self._processes[node.name] = process
-        reader = threading.Thread(target=self._forward, args=(node.name, process), daemon=True)
-        reader.start()
-        self._readers.append(reader)
+        self._readers[node.name] = threading.Thread(target=self._forward, args=(node.name, process), daemon=True)
+        self._readers[node.name].start()
 
     def _forward(self, name: str, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout
-        for line in process.stdout:
-            self._print(name, line.decode(errors="replace").rstrip("\n"))
+        for raw in process.stdout:
+            line = raw.decode(errors="replace").rstrip("\n")
+            if line.startswith(LAST_WORDS):
+                self._last_words[name] = line.removeprefix(LAST_WORDS)
+            else:
+                self._print(name, line)
 
     def _print(self, name: str, line: str) -> None:
         self._output.write(f"[{name}] {line}\n")

@@ -5,15 +5,32 @@ MODULE is imported and its `main()` called. `qtopt launch` starts nodes through 
 
 import importlib
 import os
+import select
 import signal
 import sys
 import threading
 import time
 
-from qtopt_agent.runtime.memory import keep_freed_memory
-
 LAUNCHER = "QTOPT_LAUNCHER"  # environment variable: id of the process without which the node shall not live
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that ask a node to end; a launcher starts it with them held back
 _POLL, _GRACE = 0.2, 8.0  # s
+
+
+class Launcher:
+    """The process without which this one shall not live. Between the two may be a prefix, as `xterm -e`."""
+
+    def __init__(self) -> None:
+        self._pid = int(os.environ.get(LAUNCHER, os.getppid()))
+        try:
+            self._ended = os.pidfd_open(self._pid) if hasattr(os, "pidfd_open") else None  # else it is not Linux
+        except ProcessLookupError:
+            self._pid = 0
+
+    def lives(self) -> bool:
+        """Whether it has not ended."""
+        if not self._pid or self._ended is None:
+            return self._pid == os.getppid()
+        return not select.select([self._ended], [], [], 0)[0]
 
 
 def main() -> int:
@@ -21,21 +38,27 @@ def main() -> int:
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
+    for number in SIGNALS:  # while all is imported, which KeyboardInterrupt would break in the middle: nothing runs yet
+        signal.signal(number, lambda number, frame: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if LAUNCHER in os.environ:
-        launcher = int(os.environ[LAUNCHER])
-        threading.Thread(target=_end_with, args=(launcher,), name="launcher", daemon=True).start()
-    keep_freed_memory()  # a camera image is received six times faster
+        threading.Thread(target=_end_with, args=(Launcher(),), name="launcher", daemon=True).start()
+    from qtopt_agent.runtime.memory import keep_freed_memory
     from qtopt_agent.standalone.hooks import install  # after that thread: this takes a third of a second
 
+    keep_freed_memory()  # a camera image is received six times faster
     install()
     module = sys.argv.pop(1)
     sys.argv[0] = module
-    return importlib.import_module(module).main() or 0
+    run = importlib.import_module(module).main
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return run() or 0
 
 
-def _end_with(launcher: int) -> None:
+def _end_with(launcher: Launcher) -> None:
     """Once the launcher is gone, even by SIGKILL: stop as on Ctrl-C there, with time to bring an arm to rest."""
-    while os.getppid() == launcher:
+    while launcher.lives():
         time.sleep(_POLL)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE)
