@@ -123,15 +123,14 @@ def _arm_file() -> Path:
 
 def _written(root: Path) -> dict[str, int]:
     """Images and bytes in the whole episodes below `root`."""
-    import yaml
-
+    from qtopt_agent.documents import read_yaml
     from qtopt_agent.episodes.messages import IMAGE
     from qtopt_agent.episodes.metadata import FILE_NAME
     from qtopt_agent.episodes.reader import find_episodes
 
     images = size = 0
     for folder in find_episodes(root):
-        bag = yaml.safe_load((folder / FILE_NAME).read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        bag = read_yaml(folder / FILE_NAME)["rosbag2_bagfile_information"]
         counts = {each["topic_metadata"]["name"]: each["message_count"] for each in bag["topics_with_message_count"]}
         images += counts[IMAGE]
         size += sum(file.stat().st_size for file in folder.iterdir())

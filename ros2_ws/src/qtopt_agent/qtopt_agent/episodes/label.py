@@ -9,6 +9,7 @@ from pathlib import Path
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import CorruptEpisode, InvalidInput, StorageError
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.documents import read_json
 
 FILE_NAME = "label.json"
 
@@ -45,16 +46,17 @@ def write_label(folder: Path, success: bool, author: str) -> None:
 def read_label(folder: Path) -> Label | None:
     """The label of the episode in `folder`, if it has one. Raises CorruptEpisode on a file that is none."""
     file = folder / FILE_NAME
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not file.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise CorruptEpisode(f"{file}: {error}") from error
+    try:
+        found = read_json(file)
+    except InvalidInput as error:
+        raise CorruptEpisode(str(error)) from error
     if not isinstance(found, dict) or set(found) != {"success", "author", "created"}:
         raise CorruptEpisode(f"{file} holds {found!r}, expected success, author and created")
-    if not isinstance(found["success"], bool):
-        raise CorruptEpisode(f"{file}: success is {found['success']!r}, expected true or false")
+    for name, kind in {"success": bool, "author": str, "created": str}.items():
+        if not isinstance(found[name], kind):
+            raise CorruptEpisode(f"{file}: {name} is {found[name]!r}, expected {kind.__name__}")
     return Label(**found)
 
 

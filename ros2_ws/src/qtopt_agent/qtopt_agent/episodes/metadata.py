@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import yaml
-
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.documents import parse_yaml
 from qtopt_agent.episodes.messages import TOPICS, type_hash
 
 FILE_NAME = "metadata.yaml"
@@ -70,7 +70,7 @@ def metadata_problems(text: str, mcap_name: str, bag: BagSummary) -> list[str]:
     if text == metadata_text(mcap_name, bag):
         return []
     try:
-        info = yaml.safe_load(text)["rosbag2_bagfile_information"]
+        info = parse_yaml(text, FILE_NAME)["rosbag2_bagfile_information"]
         topics = {item["topic_metadata"]["name"]: item["message_count"] for item in info["topics_with_message_count"]}
         said = {
             "storage_identifier": info["storage_identifier"],
@@ -80,7 +80,7 @@ def metadata_problems(text: str, mcap_name: str, bag: BagSummary) -> list[str]:
             "duration": info["duration"]["nanoseconds"],
             **{f"messages on {topic}": count for topic, count in topics.items()},
         }
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (InvalidInput, KeyError, TypeError) as error:
         return [f"{FILE_NAME} is not a rosbag2 description: {type(error).__name__} {error}".replace("\n", " ")]
     found: Mapping[str, object] = {
         "storage_identifier": "mcap",

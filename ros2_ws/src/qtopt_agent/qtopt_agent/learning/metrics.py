@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.documents import parse_json, read_text
+
 
 @torch.no_grad()
 def weight_gap(first: nn.Module, second: nn.Module) -> float:
@@ -21,7 +24,8 @@ def weight_gap(first: nn.Module, second: nn.Module) -> float:
 class Metrics:
     """Writes under `folder`: TensorBoard events, and evaluations.jsonl. Use as a context manager.
 
-    A run that goes on from gradient step `start` loses what it had written beyond it.
+    A run that goes on from gradient step `start` loses what it had written beyond it. Raises InvalidInput where
+    evaluations.jsonl holds anything else.
     """
 
     def __init__(self, folder: Path, start: int = 0) -> None:
@@ -29,8 +33,9 @@ class Metrics:
         self._writer = SummaryWriter(str(folder), purge_step=start + 1)
         self._evaluations = folder / "evaluations.jsonl"
         if self._evaluations.exists():
-            lines = self._evaluations.read_text(encoding="utf-8").splitlines(keepends=True)
-            self._evaluations.write_text("".join(line for line in lines if json.loads(line)["step"] <= start))
+            lines = read_text(self._evaluations).splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]  # a killed run may have cut the last
+            self._evaluations.write_text("".join(line for line in whole if self._step(line) <= start))
 
     def scalars(self, step: int, values: dict[str, float | Tensor]) -> None:
         """Record each value under its name ("learner/q", "collect/success") at gradient step `step`."""
@@ -42,6 +47,12 @@ class Metrics:
         self.scalars(step, {f"evaluate/{record['objects']}": record["success"]})
         with self._evaluations.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **record}) + "\n")
+
+    def _step(self, line: str) -> int:
+        record = parse_json(line, str(self._evaluations))
+        if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+            raise InvalidInput(f"{self._evaluations} holds {line.strip()}, expected evaluations with a step")
+        return int(record["step"])
 
     def __enter__(self) -> "Metrics":
         return self

@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass, fields, replace
-from importlib import resources
+from pathlib import Path
 from types import GenericAlias
 from typing import Any
 
-import yaml
-
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.documents import parse_yaml, read_yaml
 
 _NAMES = {
     "optimizer": ("adamw", "sgd"),
@@ -132,7 +131,7 @@ class Preset:
             key, separator, value = assignment.partition("=")
             if not separator:
                 raise InvalidInput(f"setting {assignment!r}: expected key=value")
-            changes[key] = _parse(value, f"setting {assignment!r}")
+            changes[key] = parse_yaml(value, f"setting {assignment!r}")
         return replace(self, **_checked(changes))
 
 
@@ -144,16 +143,11 @@ def ramp(ends: tuple[float, float], progress: float) -> float:
 def load_preset(name: str) -> Preset:
     """The shipped preset called `name`, or the one in a file that ends in .yaml. Raises InvalidInput."""
     if name.endswith(".yaml"):
-        try:
-            with open(name, encoding="utf-8") as file:
-                text = file.read()
-        except OSError as error:
-            raise InvalidInput(f"preset {name}: {error.strerror}") from error
+        settings = read_yaml(Path(name))
     else:
         if name not in preset_names():
             raise InvalidInput(f"unknown preset {name!r}, expected one of {', '.join(preset_names())} or a .yaml file")
-        text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
-    settings = _parse(text, f"preset {name}")
+        settings = read_yaml(_folder() / f"{name}.yaml")
     if not isinstance(settings, dict):
         raise InvalidInput(f"preset {name}: expected key: value lines")
     settings = _checked(settings)
@@ -168,15 +162,8 @@ def preset_names() -> list[str]:
     return sorted(path.name.removesuffix(".yaml") for path in _folder().iterdir() if path.name.endswith(".yaml"))
 
 
-def _folder() -> Any:
-    return resources.files("qtopt_agent.learning") / "presets"
-
-
-def _parse(text: str, what: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{what} is not YAML: {error}") from error
+def _folder() -> Path:
+    return Path(__file__).parent / "presets"
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +183,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _converted(value: Any, kind: Any) -> Any:
-    """`value` as a `kind`; YAML reads 1e-3 as text and 10 as an integer. Raises TypeError or ValueError."""
+    """`value` as a `kind`; 1e4 may stand for an integer, 10 for a float. Raises TypeError or ValueError."""
     if isinstance(kind, GenericAlias):
         kinds = kind.__args__
         if kinds[1:] == (Ellipsis,):

@@ -16,6 +16,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile, get_profile
+from qtopt_agent.documents import read_json
 from qtopt_agent.policies import export_policy, load_policy
 from qtopt_agent.policies.scripted_module import DeployableMaximizer, specification
 from qtopt_agent.q_functions import MirroredQFunction, QFunction
@@ -80,11 +81,9 @@ def publish(
 def describe(folder: Path) -> Manifest:
     """The manifest of a model folder. Raises IncompatibleModel, naming the field, if it is not one of this format."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise IncompatibleModel(f"{folder} is not a model: {MANIFEST}: {error.strerror}") from error
-    except ValueError as error:
-        raise IncompatibleModel(f"{folder / MANIFEST} is not JSON: {error}") from error
+        manifest = read_json(folder / MANIFEST)
+    except InvalidInput as error:
+        raise IncompatibleModel(f"not a model: {error}") from error
     found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
     if found not in tuple(SEARCH_FIELDS):
         raise IncompatibleModel(

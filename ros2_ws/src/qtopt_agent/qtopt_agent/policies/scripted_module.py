@@ -22,6 +22,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.documents import parse_json
 from qtopt_agent.maximizers import CEM, AskTell, Proposal
 from qtopt_agent.policies.greedy import as_batch, draw_seed
 from qtopt_agent.q_functions import QFunction
@@ -142,10 +143,14 @@ def load_policy(
             raise IncompatibleModel(f"{path} is not a TorchScript policy: {str(error).splitlines()[0]}") from error
         if not hasattr(module, "spec") or not hasattr(module, "act"):
             raise IncompatibleModel(f"{path} is TorchScript, but not a policy written by this package")
-        made_for, wanted = json.loads(module.spec), specification(profile)
+        try:
+            made_for, wanted = parse_json(str(module.spec), f"{path}: spec"), specification(profile)
+        except InvalidInput as error:
+            raise IncompatibleModel(str(error)) from error
         for key, value in wanted.items():
-            if made_for.get(key) != value:
-                raise IncompatibleModel(f"{path}: {key} is {made_for.get(key)}, profile {profile.name} has {value}")
+            found = made_for.get(key) if isinstance(made_for, dict) else made_for
+            if found != value:
+                raise IncompatibleModel(f"{path}: {key} is {found}, profile {profile.name} has {value}")
     return TorchScriptPolicy(module, profile, dtype, name)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.documents import read_json
 from qtopt_agent.replay.batch import Batch, Sequences
 
 FORMAT = 2
@@ -113,14 +114,15 @@ class TransitionStore:
         wanted = json.dumps({"format": FORMAT, **asdict(spec)}, indent=1)
         fresh = not header.exists()
         if not fresh:
-            found = json.loads(header.read_text())
-            if found.get("format") != FORMAT:
+            found = read_json(header)
+            made_as = found.get("format") if isinstance(found, dict) else None
+            if made_as != FORMAT:
                 raise InvalidInput(
-                    f"replay store {folder} has format {found.get('format')}, expected {FORMAT}: another version of "
+                    f"replay store {folder} has format {made_as}, expected {FORMAT}: another version of "
                     "this software made it; start a new run"
                 )
             if found != json.loads(wanted):
-                raise InvalidInput(f"replay store {folder} holds {header.read_text()}, expected {wanted}")
+                raise InvalidInput(f"replay store {folder} holds {found}, expected {wanted}")
         self._files: list[np.memmap[Any, Any]] = []
 
         def column(name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.documents import read_yaml
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
 from qtopt_agent.safety.motion import RateLimits
@@ -104,12 +104,7 @@ class ArmProfile:
 
 def read_parameters(file: Path) -> dict[str, Any]:
     """The parameters of a ROS 2 file (`/**: ros__parameters:`), with dots in nested names. Raises InvalidInput."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{file}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{file} is not YAML: {error}") from error
+    content = read_yaml(file)
     nodes = content if isinstance(content, dict) else {}
     found: dict[str, Any] = {}
     for node in nodes.values():

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.documents import yaml_text
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from qtopt_agent.learning.feed import Feed
@@ -74,7 +74,7 @@ class Training:
                 f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
             )
         out.mkdir(parents=True, exist_ok=True)
-        (out / "preset.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(preset))), sort_keys=False))
+        (out / "preset.yaml").write_text(yaml_text(asdict(preset)))
         profile = get_profile(preset.profile)
         privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
         self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.capacity, privileged))

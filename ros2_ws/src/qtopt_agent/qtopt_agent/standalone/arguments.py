@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from qtopt_agent.documents import parse_yaml, read_yaml
 
 Remap = tuple[str | None, str, str]  # node it is meant for, from, to
 Override = tuple[str, str, Any]  # node pattern, parameter name, value
@@ -13,14 +13,6 @@ Override = tuple[str, str, Any]  # node pattern, parameter name, value
 
 class UnknownROSArgsError(RuntimeError):
     """An argument after --ros-args that no ROS 2 node takes."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as ROS 2 reads it: 1e-3 is a number."""
-
-
-_FLOAT = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
 @dataclass
@@ -60,7 +52,7 @@ def parse(arguments: list[str]) -> Arguments:
         elif word in ("-p", "--param"):
             target, value = _rule(_value(words, word))
             node, _, name = target.rpartition(":")
-            parsed.overrides.append((f"/**/{node}" if node else "/**", name, yaml.load(value, _Loader)))
+            parsed.overrides.append((f"/**/{node}" if node else "/**", name, parse_yaml(value, f"parameter {name}")))
         elif word == "--params-file":
             parsed.overrides += read_parameters(Path(_value(words, word)))
         elif word == "--log-level":
@@ -73,7 +65,7 @@ def parse(arguments: list[str]) -> Arguments:
 
 def read_parameters(path: Path) -> list[Override]:
     """Every parameter in a ROS 2 parameter file. Raises ValueError unless it has the `node: ros__parameters:` form."""
-    content = yaml.load(path.read_text(), _Loader) or {}
+    content = read_yaml(path) or {}
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds {content!r}, expected `node: ros__parameters:`")
     found: list[Override] = []

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
-import yaml
-
+from qtopt_agent.documents import yaml_text
 from qtopt_agent.standalone.run import LAUNCHER, SIGNALS
 
 _POLL = 0.05  # s
@@ -173,7 +172,7 @@ class Processes:
         file = None
         if node.parameters:
             file = Path(self._files.name) / f"{node.name}.yaml"
-            file.write_text(yaml.safe_dump({"/**": {"ros__parameters": node.parameters}}))
+            file.write_text(yaml_text({"/**": {"ros__parameters": node.parameters}}))
         # Signals are held back until the node heeds them: they would break Python's own start in the middle.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
