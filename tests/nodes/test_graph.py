@@ -57,6 +57,7 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"simulator": "mujoco", "clutter": "many"}, "clutter"),
         ({"simulator": "mujoco", "grasps": "x"}, "grasps"),
         ({"arm": "no_such_arm"}, "no_such_arm"),
+        ({"arm": "generic", "result": "/nowhere/result.json"}, "/nowhere/result.json"),
         ({"arm": "generic", "params": "missing.yaml"}, "missing.yaml"),
     ],
 )

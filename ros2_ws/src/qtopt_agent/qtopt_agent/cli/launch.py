@@ -30,6 +30,7 @@ def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, in
     from qtopt_agent.core.errors import InvalidInput
     from qtopt_agent.nodes.graph import ENDING, GRAPHS, build
     from qtopt_agent.standalone.hooks import ros_is_installed
+    from qtopt_agent.standalone.names import domain_id
     from qtopt_agent.standalone.processes import Processes, loopback
 
     given = {}
@@ -48,6 +49,7 @@ def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, in
         raise InvalidInput(f"ROS 2 is installed here: run `ros2 launch qtopt_agent {graph}.launch.py`")
     if any(node.name == "gazebo" for node in nodes):
         raise InvalidInput("simulator is gazebo, which needs ROS 2 and its ros_gz_bridge: use mujoco")
+    domain_id()  # refused here, once, instead of in each node
     environment = {} if network or "CYCLONEDDS_URI" in os.environ else {"CYCLONEDDS_URI": loopback()}
     ending = [node.name for node in nodes if node.name in ENDING]
     with Processes(nodes, environment=environment) as processes:

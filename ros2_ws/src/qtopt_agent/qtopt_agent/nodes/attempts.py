@@ -14,7 +14,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 
-from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.core.errors import QtoptError, StorageError
 from qtopt_agent.nodes import topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
@@ -40,7 +40,7 @@ class NoAnswer(QtoptError):
 
 
 class Attempts(Node):
-    """Its thread talks to the graph; `finished` holds the exit code when it is done."""
+    """Its thread talks to the graph; `finished` is 0 when it is done."""
 
     def __init__(self) -> None:
         super().__init__("attempts")
@@ -62,11 +62,10 @@ class Attempts(Node):
     def _run(self) -> None:
         try:
             self._try_all()
-            self.finished = 0
-        except QtoptError as error:
+        except NoAnswer:
             if not self._stopping.is_set():
-                self.get_logger().error(str(error))
-            self.finished = 2
+                raise
+        self.finished = 0
 
     def _try_all(self) -> None:
         count = self._p["count"]
@@ -128,7 +127,10 @@ class Attempts(Node):
                 "seed": self._p["seed"],
                 "wall_s": wall,
             }
-            Path(self._p["result"]).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+            try:
+                Path(self._p["result"]).expanduser().write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise StorageError(f"result cannot be written: {error}") from error
 
     def _call(self, who: str, client: Any, request: Any) -> Any:
         self._wait_for(who, client.service_is_ready, START_TIME)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import diagnostics, topics
 from qtopt_agent.nodes.conversions import image_message
 from qtopt_agent.nodes.parameters import declare
@@ -38,7 +38,6 @@ class CameraNode(Node):
     def __init__(self) -> None:
         super().__init__("camera")
         self._p = declare(self, PARAMETERS)
-        self.finished: int | None = None
         self._camera = self._open()
         self._out = self.create_publisher(Image, topics.IMAGE, SENSOR)
         self._watch = CameraWatch(self._p["rate"], self._p["timeout"])
@@ -75,12 +74,8 @@ class CameraNode(Node):
         return float(self.get_clock().now().nanoseconds / 1e9)
 
     def _loop(self) -> None:
-        try:
-            while self._running:
-                self._take()
-        except QtoptError as error:
-            self.get_logger().fatal(str(error))
-            self.finished = 2
+        while self._running:
+            self._take()
 
     def _take(self) -> None:
         try:

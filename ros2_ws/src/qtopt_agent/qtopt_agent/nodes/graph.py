@@ -92,6 +92,8 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         trainer = _node("trainer", {"episodes": a["record"], "models": model, "deploy": True})
         nodes.append(replace(trainer, respawn=True))
     count = _number(a, "grasps", int)
+    if a["result"] and not Path(a["result"]).expanduser().parent.is_dir():
+        raise InvalidInput(f"result is {a['result']!r}, expected a file in a folder that is there")
     if count:
         settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}
         nodes.append(_node("attempts", settings))

@@ -32,7 +32,8 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
     said and change nothing.
     """
     asked: list[int] = []
-    for number in SIGNALS:
+    hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # its terminal has closed
+    for number in (*SIGNALS, *hang_up):
         signal.signal(number, lambda number, frame: asked.append(number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     failures = Failures()

@@ -10,7 +10,7 @@ from qtopt_msgs.msg import EpisodeEvent, GraspStep
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.core.errors import CorruptEpisode
 from qtopt_agent.episodes.bag import mcap_file
 from qtopt_agent.nodes import topics
 from qtopt_agent.nodes.parameters import declare
@@ -27,7 +27,7 @@ PARAMETERS = (
 
 
 class Replay(Node):
-    """Its thread reads and publishes; `finished` holds the exit code when it is done."""
+    """Its thread reads and publishes; `finished` is 0 when it is done."""
 
     def __init__(self) -> None:
         super().__init__("replay")
@@ -46,12 +46,12 @@ class Replay(Node):
 
     def _run(self) -> None:
         try:
-            self.finished = self._publish_all()
-        except (McapError, QtoptError, OSError) as error:
-            self.get_logger().error(f"{self._file}: {error}")
-            self.finished = 2
+            self._publish_all()
+        except (McapError, OSError) as error:
+            raise CorruptEpisode(f"{self._file}: {error}") from error
+        self.finished = 0
 
-    def _publish_all(self) -> int:
+    def _publish_all(self) -> None:
         self._stopping.wait(MEETING_TIME)
         began, first = time.monotonic(), None
         with self._file.open("rb") as stream:
@@ -61,7 +61,6 @@ class Replay(Node):
                 if self._stopping.wait(max(0.0, due - time.monotonic())):
                     break
                 self._out[channel.topic].publish(message.data)
-        return 0
 
 
 def main() -> int:

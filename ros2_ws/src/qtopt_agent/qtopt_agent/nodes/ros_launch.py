@@ -14,6 +14,7 @@ from qtopt_agent.gazebo.bridge import bridge_config
 from qtopt_agent.gazebo.release import find_release
 from qtopt_agent.gazebo.world import world_sdf
 from qtopt_agent.nodes.graph import GRAPHS, build
+from qtopt_agent.standalone.names import domain_id
 from qtopt_agent.standalone.processes import BAD_INPUT, RESPAWN_DELAY
 from qtopt_agent.standalone.run import LAUNCHER
 
@@ -34,6 +35,7 @@ def description(name: str) -> Any:
     def start(context: Any) -> list[Any]:
         given = {argument.name: context.launch_configurations[argument.name] for argument in arguments}
         nodes = build(name, given)
+        domain_id()  # refused here, once, instead of in each node
         beside = _gazebo() if any(node.name == "gazebo" for node in nodes) else []
         return [*beside, *map(_action, nodes)]
 

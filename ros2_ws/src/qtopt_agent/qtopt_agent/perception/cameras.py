@@ -79,7 +79,10 @@ class FolderCamera:
         self._pace.wait()
         file = self._files[self._next % len(self._files)]
         self._next += 1
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        try:
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        except cv2.error as error:
+            raise InvalidInput(f"{file} is not a picture that OpenCV can read: {error}") from error
         if image is None:
             raise InvalidInput(f"{file} is not a picture that OpenCV can read")
         return Frame(_rgb(image), self._clock())

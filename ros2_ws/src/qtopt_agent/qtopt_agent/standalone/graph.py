@@ -3,7 +3,6 @@
 Each process tells its nodes and their endpoints on `ros_discovery_info`; DDS itself tells which endpoints exist.
 """
 
-import os
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -170,8 +169,3 @@ class _Builtin:
 
 def _ros_type(dds_name: str) -> str:
     return dds_name.replace("::dds_::", "::").replace("::", "/").removesuffix("_")
-
-
-def domain_id() -> int:
-    """The domain that ROS_DOMAIN_ID names, or 0."""
-    return int(os.environ.get("ROS_DOMAIN_ID") or 0)

@@ -1,9 +1,12 @@
-"""Topic, service and node names: validity, expansion to full names, remaps."""
+"""Topic, service and node names: validity, expansion to full names, remaps; and the domain in which they hold."""
 
+import os
 import re
 
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.standalone.arguments import Remap
 
+_LAST_DOMAIN = 232  # the last that has UDP ports
 _TOKEN = r"[A-Za-z_][A-Za-z0-9_]*"
 _TOPIC = re.compile(rf"(~/?|/)?({_TOKEN}(/{_TOKEN})*)?")
 
@@ -40,3 +43,11 @@ def resolve(name: str, node: str, namespace: str, remaps: list[Remap]) -> str:
         if who in (None, node) and not source.startswith("__") and expand(source, node, namespace) == full:
             return expand(target, node, namespace)
     return full
+
+
+def domain_id() -> int:
+    """The domain that ROS_DOMAIN_ID names, or 0. Raises InvalidInput where it names none."""
+    text = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= _LAST_DOMAIN):
+        raise InvalidInput(f"ROS_DOMAIN_ID is {text!r}, expected 0 to {_LAST_DOMAIN}")
+    return int(text)

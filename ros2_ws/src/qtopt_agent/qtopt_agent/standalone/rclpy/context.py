@@ -10,7 +10,8 @@ from typing import Any
 
 from qtopt_agent.standalone.arguments import parse
 from qtopt_agent.standalone.dds import Participant
-from qtopt_agent.standalone.graph import Graph, domain_id
+from qtopt_agent.standalone.graph import Graph
+from qtopt_agent.standalone.names import domain_id
 
 from .exceptions import NotInitializedException
 from .logging import get_logging_severity_from_string, set_logger_level
