@@ -67,6 +67,7 @@ setup(
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
     ],
     install_requires=[
+        "cryptography>=41",
         "lz4>=4.3",
         "mcap>=1.5",
         "numpy>=1.26",

@@ -28,20 +28,25 @@ def evaluate(
     workers: Workers = None,
     json_file: JsonFile = None,
     record: Annotated[bool, typer.Option("--record", help="Add the result to the model's manifest.")] = False,
+    policy_pt: Annotated[
+        bool, typer.Option("--policy-pt", help="Run policy.pt instead of the weights: code from that file runs.")
+    ] = False,
 ) -> None:
     """Measure how often a model succeeds in simulation.
 
     It sees images alone. The interval is Wilson's, 95 %.
     """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.store import record_evaluation, verify
+    from qtopt_agent.models.store import check_recordable, record_evaluation, verify
     from qtopt_agent.runtime import evaluator
     from qtopt_agent.runtime.released import find_model
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 
     model = find_model(model)
+    if record:
+        check_recordable(model)
     profile = get_profile(verify(model)["profile"])
-    plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes)
+    plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, policy_pt=policy_pt)
     with progress_bar(episodes, "grasping") as (on_done, on_mesh):
         result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     if record:

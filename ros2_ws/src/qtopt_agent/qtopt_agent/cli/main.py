@@ -17,7 +17,7 @@ from qtopt_agent.cli.episodes import app as episodes
 from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
 from qtopt_agent.cli.launch import launch
-from qtopt_agent.cli.models import list_models, verify
+from qtopt_agent.cli.models import keygen, list_models, sign, verify
 from qtopt_agent.cli.models_describe import describe
 from qtopt_agent.cli.results import printable
 from qtopt_agent.cli.train import train
@@ -89,10 +89,12 @@ def options(
 for command in (demo, collect, train, evaluate, export, doctor, launch):
     app.command()(command)
 
-models = typer.Typer(no_args_is_help=True, help="Look at models.")
+models = typer.Typer(no_args_is_help=True, help="Look at models, check and sign them.")
 models.command("list")(list_models)
 models.command()(describe)
 models.command()(verify)
+models.command()(keygen)
+models.command()(sign)
 app.add_typer(models, name="models")
 app.add_typer(episodes, name="episodes")
 

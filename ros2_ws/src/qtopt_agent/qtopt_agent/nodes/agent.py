@@ -20,6 +20,7 @@ from sensor_msgs.msg import Image
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.models import store as model_store
+from qtopt_agent.models.manifest import MANIFEST
 from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import refused, run_node
@@ -76,7 +77,7 @@ class Agent(LifecycleNode):
         p = self._p
         try:
             folder = conversions.model_folder(p["model"])
-            version = folder if (folder / model_store.MANIFEST).exists() else model_store.latest(folder)
+            version = model_store.model_in(folder)
             self._model_profile = profile = get_profile(model_store.verify(version)["profile"])
             settings = AgentSettings(
                 InputLimits(p["image_age"], p["mismatch"]),
@@ -111,7 +112,7 @@ class Agent(LifecycleNode):
             goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )
-        if p["watch"] > 0 and not (folder / model_store.MANIFEST).exists():
+        if p["watch"] > 0 and not (folder / MANIFEST).exists():
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self.create_timer(p["watch"], self._look_for_model, callback_group=models, clock=steady)
         return TransitionCallbackReturn.SUCCESS
@@ -269,7 +270,7 @@ class Agent(LifecycleNode):
         core = self._core
         assert core is not None  # made just before the first call
         with self._loading:
-            info = conversions.model_info(core.load_model(folder), self._seconds())
+            info = conversions.model_info(core.load_model(model_store.model_in(folder)), self._seconds())
         self._model_out.publish(info)
         self.get_logger().info(f"deciding with model {info.version}, profile {info.profile}")
         return info
