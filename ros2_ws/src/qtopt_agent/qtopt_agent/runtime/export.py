@@ -10,7 +10,7 @@ from qtopt_agent.learning.parts import make_network
 from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import make_maximizer
 from qtopt_agent.models.store import publish
-from qtopt_agent.policies.scripted_module import DeployableMaximizer
+from qtopt_agent.policies.torchscript import DeployableMaximizer
 from qtopt_agent.simulation import PRIVILEGED_SIZE
 
 COMMANDS = "commands.txt"
