@@ -32,7 +32,7 @@ from qtopt_agent.maximizers import CEM, CMAES, ICEM, AskTell, GradientAscent, Gr
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.models.store import describe, load
 from qtopt_agent.policies import TorchScriptPolicy
-from qtopt_agent.policies.torchscript import compile_policy
+from qtopt_agent.policies.scripted_module import script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
 from qtopt_agent.runtime.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
@@ -170,7 +170,7 @@ def measure(model: Path, count: int, samples: int, turns: int, seed: int) -> lis
 
             if not isinstance(maximizer, AskTell):
                 return in_python
-            policy = TorchScriptPolicy(compile_policy(q, maximizer, profile), profile)
+            policy = TorchScriptPolicy(script_policy(q, maximizer, profile), profile)
             return lambda i: policy.act(*one(i), i)
 
         points = []

@@ -53,7 +53,7 @@ def test_encoding_once_equals_the_whole_network_per_sample(kind, profile):
 
 @each_kind
 @each_profile
-def test_compiled_and_eager_agree(kind, profile):
+def test_scripted_and_eager_agree(kind, profile):
     q = spread(make_q_function(profile, kind=kind))
     (image, state), actions = observations(profile), valid_actions(profile)
     torch.testing.assert_close(torch.jit.script(q)(image, state, actions), q(image, state, actions))

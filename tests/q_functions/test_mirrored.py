@@ -5,7 +5,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
 from qtopt_agent.maximizers import CEM
-from qtopt_agent.policies.torchscript import PolicyModule, compile_policy
+from qtopt_agent.policies.scripted_module import ScriptedPolicy, script_policy
 from qtopt_agent.q_functions import MirroredQFunction, make_q_function
 
 
@@ -33,13 +33,13 @@ def test_the_network_alone_does_tell_mirror_images_apart():
     assert not torch.allclose(network(image.flip(2), state, flipped), network(image, state, actions), atol=1e-3)
 
 
-def test_compiled_and_eager_agree():
+def test_scripted_and_eager_agree():
     q = MirroredQFunction(make_q_function(COMPACT, seed=1), COMPACT)
     cem = CEM(COMPACT.action_space)
     image, state, _ = observations(COMPACT)
     for ours, theirs in zip(
-        PolicyModule(q, cem, COMPACT).eval().act(image, state, 7),
-        compile_policy(q, cem, COMPACT).act(image, state, 7),
+        ScriptedPolicy(q, cem, COMPACT).eval().act(image, state, 7),
+        script_policy(q, cem, COMPACT).act(image, state, 7),
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)

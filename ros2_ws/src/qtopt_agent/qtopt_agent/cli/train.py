@@ -43,26 +43,31 @@ def train(
     from qtopt_agent.learning.preset import load_preset
     from qtopt_agent.runtime.export import COMMANDS
     from qtopt_agent.runtime.memory import keep_freed_memory
+    from qtopt_agent.runtime.one_process import one_process
     from qtopt_agent.runtime.rollouts import usable_cores
+    from qtopt_agent.runtime.saved_run import preset_of, read_run
     from qtopt_agent.runtime.training import Training
 
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
-    saved = out / "preset.yaml"
-    chosen = load_preset(str(saved) if resume and saved.exists() else preset)
-    chosen = chosen.override([*(settings or []), *([f"steps={steps}"] if steps is not None else [])])
-    training = Training(
-        chosen,
-        out,
-        seed=seed,
-        actors=max(1, usable_cores() - 1) if actors is None else actors,
-        episodes=episodes,
-        collect=True if online else False if episodes is not None else None,
-        resume=resume,
-    )
-    with (out / COMMANDS).open("a", encoding="utf-8") as file:
-        file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")
-    outcome = training.run(math.inf if minutes is None else minutes)
+    changes = [*(settings or []), *([f"steps={steps}"] if steps is not None else [])]
+    begun = load_preset(preset).override(changes) if not resume else None
+    if begun is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with one_process(out):
+        chosen = begun or preset_of(read_run(out), out).override(changes)
+        training = Training(
+            chosen,
+            out,
+            seed=seed,
+            actors=max(1, usable_cores() - 1) if actors is None else actors,
+            episodes=episodes,
+            collect=True if online else False if episodes is not None else None,
+            resume=resume,
+        )
+        with (out / COMMANDS).open("a", encoding="utf-8") as file:
+            file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")
+        outcome = training.run(math.inf if minutes is None else minutes)
     if printed_as_json(json_file, vars(outcome) | {"of_steps": chosen.steps, "run": out}):
         raise typer.Exit(130 if outcome.interrupted else 0)
     typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")

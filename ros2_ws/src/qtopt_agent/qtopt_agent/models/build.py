@@ -10,7 +10,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers import make_maximizer
 from qtopt_agent.models.manifest import ModelSpec
 from qtopt_agent.policies import TorchScriptPolicy
-from qtopt_agent.policies.torchscript import DeployableMaximizer, compile_policy
+from qtopt_agent.policies.scripted_module import DeployableMaximizer, script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
 
 
@@ -23,7 +23,7 @@ def build_policy(spec: ModelSpec, q: QFunction, weights: Mapping[str, Tensor], n
     """The policy of `q`, from `build_q`, with `weights`. Raises InvalidInput where its parts do not fit each other."""
     q.load_state_dict(dict(weights))
     search = build_search(spec.profile, spec.search)
-    module = compile_policy(acting(q, spec.profile, spec.mirrored), search, spec.profile)
+    module = script_policy(acting(q, spec.profile, spec.mirrored), search, spec.profile)
     return TorchScriptPolicy(module, spec.profile, name=name)
 
 

@@ -9,7 +9,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.documents import parse_json
 from qtopt_agent.models.fields import Fields
-from qtopt_agent.policies.torchscript import specification
+from qtopt_agent.policies.scripted_module import specification
 from qtopt_agent.q_functions.factory import KINDS
 
 FORMAT = 3

@@ -36,7 +36,7 @@ from qtopt_agent.models.manifest import (
 from qtopt_agent.models.signatures import SIGNATURE, TrustedKeys, check_signature, read_key, write_signature
 from qtopt_agent.models.weights import most_bytes, parse_weights
 from qtopt_agent.policies import export_policy, load_policy
-from qtopt_agent.policies.torchscript import DeployableMaximizer, specification
+from qtopt_agent.policies.scripted_module import DeployableMaximizer, specification
 from qtopt_agent.q_functions import QFunction
 
 MAX_POLICY = 256 * 1024**2  # bytes

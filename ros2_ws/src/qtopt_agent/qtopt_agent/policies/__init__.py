@@ -3,13 +3,13 @@
 from qtopt_agent.policies.boltzmann import BoltzmannPolicy
 from qtopt_agent.policies.exploring import ExploringPolicy
 from qtopt_agent.policies.greedy import GreedyPolicy
-from qtopt_agent.policies.torchscript import PolicyModule, TorchScriptPolicy, export_policy, load_policy
+from qtopt_agent.policies.scripted_module import ScriptedPolicy, TorchScriptPolicy, export_policy, load_policy
 
 __all__ = [
     "BoltzmannPolicy",
     "ExploringPolicy",
     "GreedyPolicy",
-    "PolicyModule",
+    "ScriptedPolicy",
     "TorchScriptPolicy",
     "export_policy",
     "load_policy",

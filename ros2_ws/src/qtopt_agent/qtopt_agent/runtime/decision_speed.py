@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers import CEM
-from qtopt_agent.policies.torchscript import TorchScriptPolicy, compile_policy
+from qtopt_agent.policies.scripted_module import TorchScriptPolicy, script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
 from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
 
@@ -77,7 +77,7 @@ def methods(profile: Profile, seed: int) -> dict[str, Decide]:
         q = MirroredQFunction(q, profile)
 
     def compiled(dtype: torch.dtype) -> Decide:
-        policy = TorchScriptPolicy(compile_policy(q, cem, profile), profile, dtype)
+        policy = TorchScriptPolicy(script_policy(q, cem, profile), profile, dtype)
         return lambda image, state, number: policy.act(image, state, number)[1]
 
     def loop(network: QFunction) -> Decide:

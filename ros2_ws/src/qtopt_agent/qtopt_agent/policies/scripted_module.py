@@ -35,7 +35,7 @@ WARM_UP = 3
 DeployableMaximizer = AskTell | Proposal
 
 
-class PolicyModule(nn.Module):
+class ScriptedPolicy(nn.Module):
     """encode, evaluate and the whole search in one module, written in the part of Python that TorchScript takes."""
 
     proposes: Final[bool]
@@ -107,15 +107,15 @@ def specification(profile: Profile) -> dict[str, object]:
     }
 
 
-def compile_policy(q: QFunction, maximizer: DeployableMaximizer, profile: Profile) -> torch.jit.ScriptModule:
+def script_policy(q: QFunction, maximizer: DeployableMaximizer, profile: Profile) -> torch.jit.ScriptModule:
     """`q` and `maximizer` compiled into one module with the methods encode, evaluate and act."""
     with _quiet():
-        return torch.jit.script(PolicyModule(q, maximizer, profile).eval())
+        return torch.jit.script(ScriptedPolicy(q, maximizer, profile).eval())
 
 
 def export_policy(q: QFunction, profile: Profile, path: Path, maximizer: DeployableMaximizer | None = None) -> None:
     """Write policy.pt for Python and C++; the search is CEM with 64 samples, 6 elites, 2 iterations if not given."""
-    module = compile_policy(q, maximizer or CEM(profile.action_space), profile)
+    module = script_policy(q, maximizer or CEM(profile.action_space), profile)
     buffer = io.BytesIO()
     with _quiet():
         torch.jit.save(module, buffer)
@@ -176,7 +176,7 @@ class TorchScriptPolicy:
             self.act(image, torch.zeros([1, self._spec.state_size]), 0)
 
     def act(self, image: Tensor, state: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `PolicyModule.act`. Raises InvalidInput."""
+        """As `ScriptedPolicy.act`. Raises InvalidInput."""
         try:
             with torch.inference_mode():
                 return self._act(image, state, seed)

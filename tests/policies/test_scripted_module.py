@@ -16,7 +16,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
 from qtopt_agent.maximizers import CEM, make_maximizer
 from qtopt_agent.policies import GreedyPolicy, TorchScriptPolicy, export_policy, load_policy
-from qtopt_agent.policies.torchscript import compile_policy
+from qtopt_agent.policies.scripted_module import script_policy
 from qtopt_agent.q_functions import make_q_function
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cpp" / "act.cpp"
@@ -55,11 +55,11 @@ def policy_file(q, tmp_path_factory):
 @pytest.mark.parametrize(
     "options", [{}, {"keep_elites": True, "add_mean": True, "iterations": 3}, {"return_best": False}], ids=str
 )
-def test_compiled_numbers_are_the_eager_ones(q, options, batch):
+def test_scripted_numbers_are_the_eager_ones(q, options, batch):
     cem = CEM(COMPACT.action_space, **options)
     image, state = _inputs(COMPACT, batch)
     expected = _eager(q, cem, image, state, 11)
-    module = compile_policy(q, cem, COMPACT)
+    module = script_policy(q, cem, COMPACT)
     for _ in range(4):  # the executor compiles anew after its first calls
         action, value, stats = module.act(image, state, 11)
     torch.testing.assert_close(action, expected.action, atol=1e-4, rtol=0)
@@ -67,7 +67,7 @@ def test_compiled_numbers_are_the_eager_ones(q, options, batch):
     torch.testing.assert_close(stats, expected.stats, atol=1e-4, rtol=0)
 
 
-def test_compiled_numbers_are_the_eager_ones_without_a_camera(tmp_path):
+def test_scripted_numbers_are_the_eager_ones_without_a_camera(tmp_path):
     q, cem = make_q_function(LOWDIM).eval(), CEM(LOWDIM.action_space)
     export_policy(q, LOWDIM, tmp_path / "policy.pt", cem)
     image, state = _inputs(LOWDIM, 3)
@@ -80,12 +80,12 @@ def test_every_deployable_maximiser_gives_the_eager_numbers_to_the_bit(q, name):
     maximizer = make_maximizer(name, COMPACT.action_space, 16, 4, 4, (-1.0, 0.0, 1.0))
     image, state = _inputs(COMPACT, 3)
     expected = _eager(q, maximizer, image, state, 11)
-    module = compile_policy(q, maximizer, COMPACT)
+    module = script_policy(q, maximizer, COMPACT)
     for _ in range(4):
-        for compiled, eager in zip(
+        for scripted, eager in zip(
             module.act(image, state, 11), (expected.action, expected.q, expected.stats), strict=True
         ):
-            assert torch.equal(compiled, eager)
+            assert torch.equal(scripted, eager)
 
 
 @pytest.mark.parametrize("kind", ["naf", "actor_critic"])
@@ -93,7 +93,7 @@ def test_proposals_travel_in_the_file_and_are_the_eager_ones(kind, tmp_path):
     q, proposal = make_q_function(LOWDIM, kind=kind, seed=1).eval(), make_maximizer("proposal", LOWDIM.action_space)
     image, state = _inputs(LOWDIM, 3)
     expected = _eager(q, proposal, image, state, 0)
-    for action, _, _ in (module.act(image, state, 5) for module in [compile_policy(q, proposal, LOWDIM)] * 4):
+    for action, _, _ in (module.act(image, state, 5) for module in [script_policy(q, proposal, LOWDIM)] * 4):
         assert torch.equal(action, expected.action)
     export_policy(q, LOWDIM, tmp_path / "policy.pt", proposal)
     action, value, _ = load_policy(tmp_path / "policy.pt", LOWDIM).act(image, state, 4)
@@ -107,7 +107,7 @@ def test_a_network_that_proposes_nothing_cannot_be_exported_to_propose(q, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_paper_network_compiled_equals_eager(paper_q, tmp_path):
+def test_paper_network_scripted_equals_eager(paper_q, tmp_path):
     cem = CEM(PAPER.action_space, samples=12, elites=3)
     export_policy(paper_q, PAPER, tmp_path / "policy.pt", cem)
     image, state = _inputs(PAPER, 1)
