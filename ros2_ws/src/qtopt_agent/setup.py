@@ -77,6 +77,7 @@ setup(
         "safetensors>=0.4",
         "torch>=2.5",
         "typer>=0.15",
+        "zstandard>=0.20",
     ],
     extras_require={
         "sim": sim,
