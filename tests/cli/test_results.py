@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
-from qtopt_agent.cli.results import print_table, printable, printed_as_json
+from qtopt_agent.cli.results import print_table, printed_as_json
+from qtopt_agent.core.printable import printable
 
 runner = CliRunner()
 LONG = "a-name-" * 20

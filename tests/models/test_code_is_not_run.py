@@ -11,7 +11,11 @@ from typer.testing import CliRunner
 
 import qtopt_agent
 from qtopt_agent.cli.main import app
+from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.models.store import load, load_policy_pt, verify
+from qtopt_agent.runtime.agent_core import AgentCore
+from qtopt_agent.runtime.agent_values import AgentSettings
+from qtopt_agent.runtime.model_changes import ModelChanges
 
 PACKAGE = Path(qtopt_agent.__file__).parent
 
@@ -57,6 +61,19 @@ def test_nothing_that_takes_a_model_runs_its_code(trap):
     ):
         done = CliRunner().invoke(app, command)
         assert done.exit_code == 0, done.output
+    assert not written.exists()
+
+
+def test_an_agent_that_watches_a_store_decides_with_its_numbers(trap):
+    model, written = trap
+
+    class Running:
+        name = "old"
+
+    core = AgentCore(COMPACT, AgentSettings(), "agent")
+    core.use(Running())
+    changes = ModelChanges(core)
+    assert changes.look(model.parent)["version"] == core.model_version == "untrained"
     assert not written.exists()
 
 

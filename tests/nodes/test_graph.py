@@ -66,6 +66,7 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"arm": "no_such_arm"}, "no_such_arm"),
         ({"arm": "generic", "result": "/nowhere/result.json"}, "/nowhere/result.json"),
         ({"arm": "generic", "params": "missing.yaml"}, "missing.yaml"),
+        ({"arm": "generic", "train": "true", "record": "x", "trusted_keys": "keys"}, "signs nothing"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(given, named):

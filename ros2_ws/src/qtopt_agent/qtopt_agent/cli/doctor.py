@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qtopt_agent.cli.results import JsonFile, printable, printed_as_json
+from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.core.printable import printable
 
 if TYPE_CHECKING:
     from qtopt_agent.runtime.doctor import Finding

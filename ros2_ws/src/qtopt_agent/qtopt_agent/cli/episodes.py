@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qtopt_agent.cli.results import JsonFile, print_table, printable, printed_as_json
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, Task, TaskID

@@ -19,9 +19,9 @@ from qtopt_agent.cli.export import export
 from qtopt_agent.cli.launch import launch
 from qtopt_agent.cli.models import keygen, list_models, sign, verify
 from qtopt_agent.cli.models_describe import describe
-from qtopt_agent.cli.results import printable
 from qtopt_agent.cli.train import train
 from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.core.printable import printable
 
 _UsageError: Any = typer.BadParameter.__base__
 """Wrong options and arguments of any kind; typer has no name for it."""

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from qtopt_agent.cli.results import JsonFile, print_table, printable, printed_as_json
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
+from qtopt_agent.core.printable import printable
 
 Model = Annotated[Path, typer.Argument(help="A model: its folder, or a released one's name.")]
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from qtopt_agent.core.printable import printable
+
 STDOUT = Path("-")
 _NUMBER = re.compile(r"(-?\d[\d.,]*(e[-+]\d+)?)?")
 
@@ -56,12 +58,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def printable(text: str) -> str:
-    """`text` on one line, with escapes for what a terminal would obey: values from outside are in it."""
-    one_line = re.sub(r"\s*[\r\n]+\s*", " ", text.strip())
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in one_line)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

@@ -36,6 +36,7 @@ _GRASP = (
     Argument("camera", "realsense", "Real arm only.", ("realsense", "v4l2", "folder", "video", "none")),
     Argument("camera_device", "", "Serial number, device, folder or file of the camera."),
     Argument("model", "", "Folder of a model or of a store, or a released model's name; by default the newest."),
+    Argument("trusted_keys", "", "File of public keys, one of which must have signed a model; by default any model."),
     Argument("record", "", "Folder to record episodes in; by default none are recorded."),
     Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
     Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
@@ -68,12 +69,15 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
+    if _yes(a, "train") and a["trusted_keys"]:
+        raise InvalidInput("train is true, but the trainer signs nothing that it publishes: leave out trusted_keys")
     arm = arm_file(a["arm"] or (simulator if simulated else "generic"))
     profile = read_parameters(arm)
     driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
     agent = {
         "autostart": True,
         "model": model,
+        "trusted_keys": a["trusted_keys"],
         "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
         "floor_height": float(profile.get("floor_height", 0.0)),
     }
