@@ -45,7 +45,7 @@ NODES = (
     "trainer",
 )
 # `ros2 run` finds nodes as programs; where ROS 2 is not installed, `qtopt launch` starts the modules themselves.
-programs = [f"{node} = qtopt_agent.nodes.{node}:main" for node in NODES] if "AMENT_PREFIX_PATH" in os.environ else []
+programs = [f"{node} = qtopt_agent.nodes.program:main" for node in NODES] if "AMENT_PREFIX_PATH" in os.environ else []
 
 setup(
     name="qtopt_agent",
@@ -67,7 +67,6 @@ setup(
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
     ],
     install_requires=[
-        "cryptography>=41",
         "lz4>=4.3",
         "mcap>=1.5",
         "numpy>=1.26",
@@ -77,7 +76,6 @@ setup(
         "safetensors>=0.4",
         "torch>=2.5",
         "typer>=0.15",
-        "zstandard>=0.20",
     ],
     extras_require={
         "sim": sim,

@@ -1,5 +1,6 @@
 """What every node's `main` does: join the graph, spin, and leave it in order, whatever goes wrong on the way."""
 
+import gc
 import signal
 import threading
 import time
@@ -19,6 +20,7 @@ from qtopt_agent.standalone.processes import BAD_INPUT, FAILED
 from qtopt_agent.standalone.run import SIGNALS, Launcher
 
 AUTOSTART = Parameter("autostart", False, "Configure and activate the node at once, instead of when it is told to.")
+SETTLE = 0.05  # s for what other threads are in the middle of: rclpy's executor does not wait for them
 STOP_TIME = 6.0  # s that a node's `stop` may take: after 8 the launcher kills the process
 
 
@@ -31,6 +33,13 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
     exception that leaves a callback, a thread or `stop` ends the node in the same order, and those that follow are
     said and change nothing.
     """
+    code = _run_node(make, threads)
+    threading.excepthook = threading.__excepthook__
+    gc.collect()  # what is left of the node leaves DDS: its peers would wait a second for an answer to what they sent
+    return code
+
+
+def _run_node(make: Callable[[], Any], threads: int) -> int:
     asked: list[int] = []
     hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # its terminal has closed
     for number in (*SIGNALS, *hang_up):
@@ -55,6 +64,8 @@ def run_node(make: Callable[[], Any], threads: int = 1) -> int:
     stop, end = getattr(node, "stop", lambda: True), time.monotonic() + STOP_TIME
     while not failures.attempt(stop) and time.monotonic() < end:
         failures.attempt(lambda: executor.spin_once(timeout_sec=0.02))
+    if threads > 1:
+        time.sleep(SETTLE)
     for leave in (executor.shutdown, node.destroy_node, rclpy.try_shutdown):
         failures.attempt(leave)
     failures.last_words()

@@ -37,7 +37,8 @@ def description(name: str) -> Any:
         nodes = build(name, given)
         domain_id()  # refused here, once, instead of in each node
         beside = _gazebo() if any(node.name == "gazebo" for node in nodes) else []
-        return [*beside, *map(_action, nodes)]
+        ending = _Ending(sum(not node.respawn for node in nodes))
+        return [*beside, *(_action(node, ending) for node in nodes)]
 
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
 
@@ -66,14 +67,25 @@ def _gazebo() -> list[Any]:
     ]
 
 
-def _action(node: Any) -> Any:
-    def ended(event: Any, context: Any) -> Any:
+class _Ending:
+    """Ends all nodes with one that is needed. The first failure is what `ros2 launch` says last and fails with."""
+
+    def __init__(self, needed: int) -> None:
+        self._needed, self._failed = needed, ""
+
+    def ended(self, node: Any, event: Any, context: Any) -> Any:
+        """A node's process has: what to do about it."""
         if node.respawn and event.returncode != BAD_INPUT:
             return None
-        if event.returncode and not context.is_shutdown:  # raised, it is the exit code of `ros2 launch` too
-            raise RuntimeError(f"{node.name} ended with exit code {event.returncode}")
-        return Shutdown(reason=f"{node.name} has ended")
+        self._needed -= not node.respawn
+        if event.returncode and not context.is_shutdown:
+            self._failed = f"{node.name} ended with exit code {event.returncode}"
+        if self._failed and not self._needed:
+            raise RuntimeError(self._failed)  # launch says it, and its exit code is 1
+        return None if context.is_shutdown else Shutdown(reason=self._failed or f"{node.name} has ended")
 
+
+def _action(node: Any, ending: _Ending) -> Any:
     return Node(
         package="qtopt_agent",
         executable=node.module.rpartition(".")[2],
@@ -87,5 +99,5 @@ def _action(node: Any) -> Any:
         output="screen",
         respawn=node.respawn,
         respawn_delay=RESPAWN_DELAY,
-        on_exit=ended,
+        on_exit=lambda event, context: ending.ended(node, event, context),
     )

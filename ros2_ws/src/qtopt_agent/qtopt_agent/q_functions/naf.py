@@ -17,7 +17,6 @@ class NafQFunction(NetworkQFunction):
     mu_k(s) = tanh(...).
     """
 
-    kind = "naf"
     proposes = True
 
     _max_angle: Tensor

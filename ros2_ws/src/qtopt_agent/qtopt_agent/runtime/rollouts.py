@@ -32,8 +32,7 @@ class RolloutPlan:
     """What every episode has in common.
 
     policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
-    folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
-    run the code in the model's policy.pt instead of what its weights make.
+    folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people.
     """
 
     policy: str
@@ -44,7 +43,6 @@ class RolloutPlan:
     max_meshes: int | None = None
     episodes: Path | None = None
     picture: tuple[int, int] | None = None
-    policy_pt: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class _Worker:
         warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
         self._robot = make_robot(plan.profile, plan.objects, plan.clutter, max_meshes=plan.max_meshes)
         self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
-        self._policy = _Timed(_make_policy(plan))
+        self._policy = _Timed(_make_policy(plan.policy, plan.profile))
         self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
 
     def run(self, index: int) -> Rollout:
@@ -178,8 +176,7 @@ class RandomPolicy:
         return Decision(self._space.sample(rng))
 
 
-def _make_policy(plan: RolloutPlan) -> Policy:
-    name, profile = plan.policy, plan.profile
+def _make_policy(name: str, profile: Profile) -> Policy:
     if name == "random":
         return RandomPolicy(profile)
     if name == "scripted":
@@ -188,10 +185,10 @@ def _make_policy(plan: RolloutPlan) -> Policy:
         return ScriptedPolicy(profile)
     import torch
 
-    from qtopt_agent.models.store import load, load_policy_pt
+    from qtopt_agent.models.store import load
 
     torch.set_num_threads(1)
-    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)
+    return load(Path(name), profile)
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 MODULE is imported and its `main()` called. `qtopt launch` starts nodes through this; it does not replace `ros2 run`.
 """
 
+import atexit
 import importlib
 import os
 import select
@@ -10,6 +11,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 LAUNCHER = "QTOPT_LAUNCHER"  # environment variable: id of the process without which the node shall not live
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that ask a node to end; a launcher starts it with them held back
@@ -38,22 +41,42 @@ def main() -> int:
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    for number in SIGNALS:  # while all is imported, which KeyboardInterrupt would break in the middle: nothing runs yet
-        signal.signal(number, lambda number, frame: os._exit(0))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if LAUNCHER in os.environ:
         threading.Thread(target=_end_with, args=(Launcher(),), name="launcher", daemon=True).start()
-    from qtopt_agent.runtime.memory import keep_freed_memory
-    from qtopt_agent.standalone.hooks import install  # after that thread: this takes a third of a second
+    sys.argv[0] = module = sys.argv.pop(1)
+    return start(module, _stand_in)
 
-    keep_freed_memory()  # a camera image is received six times faster
-    install()
-    module = sys.argv.pop(1)
-    sys.argv[0] = module
+
+def start(module: str, prepare: Callable[[], object] = lambda: None) -> int:
+    """Call `prepare()`, then `main()` of `module`, and return its exit code, with which the process soon ends."""
+    for number in SIGNALS:  # nothing runs yet that would have to end in order, and an import is no place to raise in
+        signal.signal(number, lambda number, frame: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    ended: list[int] = []
+    atexit.register(_leave, ended)
+    prepare()
     run = importlib.import_module(module).main
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return run() or 0
+    ended.append(run() or 0)
+    return ended[0]
+
+
+def _stand_in() -> None:
+    from qtopt_agent.runtime.memory import keep_freed_memory
+    from qtopt_agent.standalone.hooks import install  # takes a third of a second
+
+    keep_freed_memory()  # a camera image is received six times faster
+    install()
+
+
+def _leave(ended: list[int]) -> None:
+    """Registered first, called last: Python would go on for a second to take torch apart."""
+    if ended:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # whoever read it may be gone
+                stream.flush()
+        os._exit(ended[0])
 
 
 def _end_with(launcher: Launcher) -> None:
