@@ -15,8 +15,9 @@ def test_rows_cover_every_method_thread_count_and_batch(tmp_path):
     result = runner.invoke(app, ["bench", "decide", *options])
     assert result.exit_code == 0, result.stderr
     rows = json.loads(file.read_text())
-    methods = ["scripted", "scripted-bf16", "eager-loop", "per-sample"]
-    assert [(r["batch"], r["method"]) for r in rows] == [(batch, method) for batch in (1, 8) for method in methods]
+    methods = ["torchscript", "torchscript-bf16", "eager-loop", "per-sample"]
+    assert [r["method"] for r in rows] == 2 * methods
+    assert [r["batch"] for r in rows] == [1, 1, 1, 1, 8, 8, 8, 1]
     for row in rows:
         assert (row["profile"], row["threads"]) == ("compact", 1)
         assert 0 < row["p50_ms"] <= row["p99_ms"]

@@ -26,13 +26,18 @@ def test_an_arm_without_a_workspace_is_an_error_with_advice():
     assert "workspace.low is missing" in result.output and "->" in result.output
 
 
+def test_an_arm_and_a_model_go_by_their_names_as_well():
+    result = run("--arm", "mujoco", "--model", "compact-1")
+    assert result.exit_code == 0 and "mujoco.yaml" in result.output and "compact-1" in result.output
+
+
 def test_a_model_is_held_against_the_camera(model):
     assert run("--model", model, "--camera", "640x480").exit_code == 0
-    result = run("--model", model, "--camera", "24x24", "--json")
+    result = run("--model", model, "--camera", "24x24", "--json", "-")
     assert result.exit_code == 1
     assert [finding["severity"] for finding in json.loads(result.output)] == ["OK", "ERROR"]
 
 
-@pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--model", "x", "--camera", "big")])
+@pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--model", "x"), ("--arm", "x"), ("--camera", "big")])
 def test_nonsense_ends_with_2(arguments):
     assert run(*arguments).exit_code == 2

@@ -50,7 +50,7 @@ def test_list_shows_the_newest_and_counts_all(root):
 
 
 def test_list_gives_every_column_as_json(root):
-    listed = json.loads(qtopt("list", root, "--last", 0, "--json").stdout)
+    listed = json.loads(qtopt("list", root, "--last", 0, "--json", "-").stdout)
     assert listed["total"] == 4
     assert listed["problems"] == []
     first = listed["episodes"][0]
@@ -67,7 +67,7 @@ def test_list_names_what_it_cannot_read_and_exits_with_1(root, damaged):
 
 
 def test_info_sums_up_a_folder(root):
-    summary = json.loads(qtopt("info", root, "--json").stdout)
+    summary = json.loads(qtopt("info", root, "--json", "-").stdout)
     assert (summary["episodes"], summary["steps"], summary["success"], summary["rate_hz"]) == (4, 16, 0.75, 4.0)
     assert summary["bytes"] == sum(file.stat().st_size for file in root.rglob("e*/*"))
     assert "success" in qtopt("info", root).stdout
@@ -75,7 +75,7 @@ def test_info_sums_up_a_folder(root):
 
 def test_info_on_one_episode_leaves_no_index_in_it(root):
     folder = next(root.rglob("e1"))
-    summary = json.loads(qtopt("info", folder, "--json").stdout)
+    summary = json.loads(qtopt("info", folder, "--json", "-").stdout)
     assert (summary["episodes"], summary["steps"]) == (1, 4)
     assert sorted(file.name for file in folder.iterdir()) == ["e1_0.mcap", "metadata.yaml"]
 
@@ -90,14 +90,14 @@ def test_verify_names_damage_and_exits_with_1_and_repair_mends_it(root, damaged)
     result = qtopt("verify", root)
     assert result.exit_code == 1
     assert f"{damaged.parent}: e2_0.mcap: it is cut short" in result.stdout
-    found = json.loads(qtopt("verify", root, "--json").stdout)
+    found = json.loads(qtopt("verify", root, "--json", "-").stdout)
     assert list(found["problems"]) == [str(damaged.parent)]
 
     result = qtopt("repair", root)
     assert result.exit_code == 0
     assert f"repaired: {damaged.parent}: " in result.stdout
     assert qtopt("verify", root).exit_code == 0
-    assert json.loads(qtopt("repair", root, "--json").stdout) == []
+    assert json.loads(qtopt("repair", root, "--json", "-").stdout) == []
 
 
 def test_repair_exits_with_1_where_it_fails(root, damaged):

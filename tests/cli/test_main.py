@@ -1,10 +1,11 @@
 """The command line starts fast and turns errors into text and exit codes."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
@@ -71,13 +72,25 @@ def test_an_unknown_option_names_it():
     assert "--no-such-option" in result.output
 
 
-def commands(group: typer.Typer, prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    own = [(*prefix, c.name or c.callback.__name__) for c in group.registered_commands]
-    return own + [c for g in group.registered_groups for c in commands(g.typer_instance, (*prefix, g.name))]
+@pytest.mark.parametrize("arguments", [["collect"], ["collect", "--seed", "x"], ["colect"], ["launch"], ["--no"]])
+def test_a_wrong_command_line_is_told_in_one_line_that_says_where_to_look(arguments):
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2 and result.stdout == ""
+    assert re.fullmatch(r"error: .* \(see qtopt.* --help\)\n", result.stderr)
 
 
-@pytest.mark.parametrize("command", commands(app), ids=" ".join)
-def test_every_command_explains_itself(command):
-    result = runner.invoke(app, [*command, "--help"])
-    assert result.exit_code == 0
-    assert "Usage: " in result.output
+@pytest.mark.parametrize("arguments", [[], ["models"], ["episodes"], ["bench"]])
+def test_without_a_command_there_is_help(arguments):
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2 and result.stderr.startswith("Usage: ")
+
+
+def test_the_version_is_told():
+    result = runner.invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"qtopt {version('qtopt_agent')}\n")
+
+
+def test_shells_get_completion():
+    environment = {"_QTOPT_COMPLETE": "complete_bash", "COMP_WORDS": "qtopt e", "COMP_CWORD": "1"}
+    result = runner.invoke(app, [], prog_name="qtopt", env=environment)
+    assert result.stdout.split() == ["evaluate", "export", "episodes"]

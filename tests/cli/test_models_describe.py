@@ -14,7 +14,7 @@ def describe(*arguments):
 
 
 def test_paper_network_as_json_has_the_published_size():
-    described = json.loads(describe("--profile", "paper", "--json").stdout)
+    described = json.loads(describe("--profile", "paper", "--json", "-").stdout)
     assert described["parameters"] == 1_242_817
     assert sum(layer["parameters"] for layer in described["layers"]) == 1_242_817
     assert described["image"] == [472, 472, 3]

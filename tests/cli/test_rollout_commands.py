@@ -41,7 +41,7 @@ def test_evaluate_prints_the_interval_and_writes_the_keys_promised(model, tmp_pa
     assert promised <= result.keys()
     assert (result["episodes"], result["objects"], result["seed"]) == (4, "held-out", 0)
     assert f"{result['wilson_low']:.1%} to {result['wilson_high']:.1%}" in printed
-    manifests = json.loads(run("models", "list", model.parent, "--json"))
+    manifests = json.loads(run("models", "list", model.parent, "--json", "-"))
     assert manifests[0]["evaluations"] == [result]
     assert "untrained" in run("models", "list", model.parent)
     assert "as they should be" in run("models", "verify", model)

@@ -133,7 +133,7 @@ def test_a_repair_that_is_killed_half_way_is_done_by_the_next(tmp_path, bag, fil
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recording, "close", killed)
+        patch.setattr(Recording, "close_raw", killed)
         with pytest.raises(KeyboardInterrupt):
             repair(tmp_path)
     assert [folder.name for folder in find_partial(tmp_path)] == [".partial-grasp"]

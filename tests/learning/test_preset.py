@@ -1,11 +1,15 @@
+import dataclasses
+import math
 import re
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 import pytest
 import yaml
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import PAPER, get_profile
+from qtopt_agent.learning import preset as preset_module
 from qtopt_agent.learning.preset import Preset, load_preset, preset_names
 
 
@@ -36,23 +40,33 @@ def test_an_unknown_setting_is_named_with_those_there_are():
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("steps=many", "setting steps is 'many', expected int"),
-        ("steps=1.5", "setting steps is 1.5, expected int"),
-        ("steps=true", "setting steps is True, expected int"),
-        ("bf16=3", "setting bf16 is 3, expected bool"),
-        ("epsilon=0.1", "setting epsilon is 0.1, expected float, float"),
+        ("steps=many", "setting steps is 'many', expected a whole number from 1 to 1,000,000,000"),
+        ("steps=1.5", "setting steps is 1.5, expected a whole number"),
+        ("steps=true", "setting steps is True, expected a whole number"),
+        ("bf16=3", "setting bf16 is 3, expected true or false"),
+        ("epsilon=0.1", "setting epsilon is 0.1, expected a list of 2, each a number from 0 to 1"),
         ("epsilon=[0.1, 0.2, 0.3]", "setting epsilon is"),
-        ("learning_rate=.nan", "setting learning_rate is nan, expected float"),
-        ("epsilon=[0.5, 1.5]", r"epsilon is \(0.5, 1.5\), expected shares from 0 to 1"),
-        ("evaluate_every=0", "evaluate_every is 0, expected at least 1"),
-        ("steps=0", "steps is 0, expected at least 1"),
-        ("ema_decay=1", "ema_decay is 1.0, expected"),
+        ("learning_rate=.nan", "setting learning_rate is nan, expected a number above 0, at most 10"),
+        ("epsilon=[0.5, 1.5]", r"setting epsilon is \[0.5, 1.5\], expected a list of 2, each a number from 0 to 1"),
+        ("evaluate_every=0", "setting evaluate_every is 0, expected a whole number from 1"),
+        ("steps=0", "setting steps is 0, expected a whole number from 1"),
+        ("ema_decay=1", "setting ema_decay is 1, expected a number from 0 to below 1"),
         ("optimizer=adam", "optimizer is 'adam', expected adamw or sgd"),
         ("target=none", "target is 'none', expected lagged_pair or polyak or hard or fitted"),
-        ("n_step=0", "n_step is 0, expected at least 1"),
+        ("n_step=0", "setting n_step is 0, expected a whole number from 1 to 1,000"),
         ("boltzmann=[-1, 0]", "boltzmann is"),
         ("grid_levels=[0]", r"grid_levels is \(0.0,\), expected two or more"),
-        ("grid_levels=[0, a]", r"setting grid_levels is \[0, 'a'\], expected float, ..."),
+        ("grid_levels=[0, a]", r"setting grid_levels is \[0, 'a'\], expected a list, each a number from -1 to 1"),
+        ("gradient_clip=-10", "setting gradient_clip is -10, expected a number above 0"),
+        ("gradient_clip=.inf", "setting gradient_clip is inf, expected a number above 0"),
+        ("steps=" + "9" * 99, "setting steps is 9+, expected a whole number from 1 to 1,000,000,000"),
+        ("clutter=[3, 1]", r"setting clutter is \(3, 1\), expected the fewest first"),
+        ("clutter=[0, 0]", r"setting clutter is \[0, 0\], expected a list of 2, each a whole number from 1 to 6"),
+        ("cem_elites=65", "setting cem_samples is 64, expected at least cem_elites, 65"),
+        ("evaluation_samples=5", "setting evaluation_samples is 5, expected at least cem_elites, 6"),
+        ("maximizer=proposal", "setting maximizer is 'proposal': a scalar q_function proposes no actions"),
+        ("capacity=20", "setting capacity is 20, expected more than an episode's 20 steps"),
+        ("profile=paper", "setting symmetry is True: not for the shoulder camera of paper"),
         ("profile=tiny", "unknown profile 'tiny'"),
         ("steps", "setting 'steps': expected key=value"),
         ("steps=[", "setting 'steps=\\['"),
@@ -61,6 +75,57 @@ def test_an_unknown_setting_is_named_with_those_there_are():
 def test_a_bad_setting_is_refused_by_name(assignment, message):
     with pytest.raises(InvalidInput, match=message):
         load_preset("compact").override([assignment])
+
+
+def _numbers(kind):
+    """The ranges of all numbers in a setting's type; None for a number without one."""
+    if get_origin(kind) is Annotated:
+        return [get_args(kind)[1]]
+    if kind in (int, float):
+        return [None]
+    return [each for part in get_args(kind) for each in _numbers(part)] if get_origin(kind) is tuple else []
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Preset), ids=lambda field: field.name)
+def test_every_number_has_a_range_that_its_values_are_held_to(field):
+    for allowed in _numbers(field.type):
+        assert allowed is not None
+        for beyond in (allowed.low - 1, allowed.high + 1, math.nan, math.inf, -math.inf):
+            value = getattr(load_preset("compact"), field.name)
+            wrong = (*value[:-1], beyond) if isinstance(value, tuple) else beyond
+            with pytest.raises(InvalidInput, match=rf"setting {field.name} is .*, expected .* number"):
+                dataclasses.replace(load_preset("compact"), **{field.name: wrong})
+
+
+def test_a_run_goes_on_with_other_settings_unless_its_files_would_not_fit_them():
+    run = load_preset("lowdim")
+    run.override(["steps=9999999", "learning_rate=1e-5", "n_step=3"]).check_goes_on(run)
+    for asked in ("q_function=quantile", "target=hard", "optimizer=sgd", "capacity=1000", "profile=compact"):
+        name, value = asked.split("=")
+        with pytest.raises(InvalidInput, match=f"setting {name} is '?{getattr(run, name)}'? in this run, '?{value}'? "):
+            run.override([asked]).check_goes_on(run)
+    with pytest.raises(InvalidInput, match=r"setting auxiliary_weight is 0.0 in this run, 1.0 was asked for"):
+        run.override(["auxiliary_weight=1"]).check_goes_on(run)
+
+
+def test_a_damaged_preset_is_refused_or_has_every_setting_within_its_range(tmp_path, mutations):
+    whole = (Path(preset_module.__file__).parent / "presets/compact.yaml").read_bytes()
+    path = tmp_path / "mine.yaml"
+    taken = 0
+    for text in mutations(whole):
+        path.write_bytes(text)
+        try:
+            preset = load_preset(str(path))
+        except InvalidInput as error:
+            assert "mine.yaml" in str(error)
+            continue
+        taken += 1
+        for field in dataclasses.fields(Preset):
+            value = getattr(preset, field.name)
+            numbers = value if isinstance(value, tuple) else (value,)
+            for number, allowed in zip(numbers, _numbers(field.type) * len(numbers), strict=False):
+                assert number in allowed
+    assert taken  # where a comment or a digit changed
 
 
 def test_overrides_apply_in_order_and_leave_the_rest():
@@ -73,7 +138,9 @@ def test_overrides_apply_in_order_and_leave_the_rest():
 def test_a_file_of_ones_own_works_and_must_be_complete(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("profile: lowdim\nsteps: 10\n")
-    with pytest.raises(InvalidInput, match=r"lacks batch_size, final_learning_rate, .*optimizer"):
+    with pytest.raises(
+        InvalidInput, match=r"mine\.yaml lacks batch_size, optimizer, learning_rate, final_learning_rate"
+    ):
         load_preset(str(path))
     path.write_text(
         "profile: lowdim\nsteps: 10\nbatch_size: 4\noptimizer: sgd\nlearning_rate: 1e-3\n"

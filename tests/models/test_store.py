@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,24 @@ from safetensors.torch import load_file
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
-from qtopt_agent.maximizers import CEM, make_maximizer
+from qtopt_agent.maximizers import CEM
 from qtopt_agent.models import store as model_store
-from qtopt_agent.models.store import describe, latest, list_models, load, publish, record_evaluation, verify
+from qtopt_agent.models.store import describe, latest, list_models, load, model_in, publish, record_evaluation, verify
 from qtopt_agent.q_functions import make_q_function
 
 RELEASED = Path(__file__).parents[2] / "models" / "compact-1"
 CEM_SMALL = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
+
+
+EVALUATION = {
+    "episodes": 10,
+    "successes": 9,
+    "success": 0.9,
+    "wilson_low": 0.6,
+    "wilson_high": 0.98,
+    "objects": "held-out",
+    "clutter": [1, 5],
+}
 
 
 def edit(model, **changes):
@@ -48,7 +60,8 @@ def test_whoever_may_read_the_manifest_may_read_the_other_files(model):
 
 @pytest.mark.parametrize("name", ["policy.pt", "q.safetensors"])
 def test_one_changed_byte_is_found_before_anything_is_loaded(model, name, monkeypatch):
-    monkeypatch.setattr(model_store, "load_policy", lambda *_, **__: pytest.fail("loaded an unchecked file"))
+    for read in ("load_policy", "parse_weights"):
+        monkeypatch.setattr(model_store, read, lambda *_, **__: pytest.fail("read an unchecked file"))
     content = bytearray((model / name).read_bytes())
     content[len(content) // 2] ^= 1
     (model / name).write_bytes(content)
@@ -70,6 +83,63 @@ def test_a_specification_that_differs_is_named_with_both_values(model):
         load(model)
 
 
+@pytest.mark.parametrize("other", [b"", b"{", b"\xff", b"[1]", b'{"format": 3, "format": 3}'])
+def test_a_broken_manifest_is_listed_with_its_reason_and_hides_no_other_model(model, other):
+    broken = model.parent / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_bytes(other)
+    first, second = list_models(model.parent)
+    assert first.manifest is None and "manifest.json" in first.reason
+    assert second.folder == latest(model.parent) == model
+
+
+def test_a_model_in_a_folder_of_another_name_is_refused(model):
+    renamed = model.rename(model.parent / "compact-9")
+    with pytest.raises(IncompatibleModel, match="version is untrained, the folder's is compact-9"):
+        describe(renamed)
+    (link := renamed.parent / "newest").symlink_to(model.name)
+    renamed.rename(model)
+    assert load(link).name == "untrained"  # a link is another way to the folder, not another folder
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "q.safetensors", "manifest.json"])
+def test_what_is_no_ordinary_file_is_not_read(model, name):
+    (model / name).unlink()
+    os.mkfifo(model / name)
+    with pytest.raises(IncompatibleModel, match=f"{name} is no ordinary file"):
+        load(model)
+    (model / name).unlink()
+    (model / name).symlink_to("/dev/zero")
+    with pytest.raises(IncompatibleModel, match=f"{name} is no ordinary file"):
+        load(model)
+
+
+def test_a_file_that_is_too_long_is_not_read_to_its_end(model):
+    with (model / "q.safetensors").open("r+b") as file:
+        file.truncate(10**11)
+    with pytest.raises(IncompatibleModel, match=r"q\.safetensors has more than \d+ bytes"):
+        load(model)
+
+
+def test_a_search_that_the_manifest_cannot_describe_is_not_published(tmp_path):
+    class NeverUp(torch.nn.Module):
+        def forward(self, actions: torch.Tensor) -> torch.Tensor:
+            return torch.cat([actions[..., :2], actions[..., 2:3].clamp(max=-0.05), actions[..., 3:]], -1)
+
+    search = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1, projection=NeverUp())
+    with pytest.raises(IncompatibleModel, match="parts that a manifest has no field for"):
+        publish(tmp_path, "bad", COMPACT, make_q_function(COMPACT), search, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_evaluation_that_is_none_is_not_recorded(model):
+    before = (model / "manifest.json").read_bytes()
+    for change in ({"success": math.nan}, {"episodes": 8}, {"objects": "\x1b[31m"}, {"clutter": [1]}):
+        with pytest.raises(IncompatibleModel, match=r"manifest\.json"):
+            record_evaluation(model, EVALUATION | change)
+    assert (model / "manifest.json").read_bytes() == before
+
+
 def test_a_model_of_another_profile_is_refused(model):
     with pytest.raises(IncompatibleModel, match="is of profile compact, expected lowdim"):
         load(model, LOWDIM)
@@ -78,10 +148,10 @@ def test_a_model_of_another_profile_is_refused(model):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"format": 3}, "format is 3, expected 1 or 2"),
-        ({"maximizer": None}, "maximizer is None, expected a dict"),
-        ({"sha256": None}, "sha256 is None, expected a dict"),
-        ({"version": 7}, "version is 7, expected a str"),
+        ({"format": 4}, "format is 4, expected a whole number from 1 to 3"),
+        ({"maximizer": None}, "maximizer is None, expected an object"),
+        ({"sha256": None}, "sha256 is None, expected an object"),
+        ({"version": 7}, "version is 7, expected letters"),
         ({"profile": "no-such"}, "unknown profile 'no-such'"),
     ],
 )
@@ -122,8 +192,8 @@ def test_a_version_cannot_name_a_place_outside_the_store(tmp_path, version):
 def test_the_latest_model_is_the_newest_not_the_last_by_name(model):
     older = publish(model.parent, "z-older", COMPACT, make_q_function(COMPACT), CEM_SMALL, {})
     edit(older, created="2001-01-01T00:00:00+00:00")
-    assert list_models(model.parent) == [older, model]
-    assert latest(model.parent) == model
+    assert [each.folder for each in list_models(model.parent)] == [older, model]
+    assert latest(model.parent) == model_in(model.parent) == model_in(model) == model
 
 
 def test_half_published_models_are_not_listed(model):
@@ -133,19 +203,21 @@ def test_half_published_models_are_not_listed(model):
 
 
 def test_a_recorded_evaluation_joins_the_manifest_and_leaves_the_model_valid(model):
-    record_evaluation(model, {"episodes": 10, "successes": 9})
-    record_evaluation(model, {"episodes": 20, "successes": 19})
+    record_evaluation(model, EVALUATION)
+    record_evaluation(model, EVALUATION | {"episodes": 20, "successes": 19})
     assert [result["successes"] for result in verify(model)["evaluations"]] == [9, 19]
 
 
 def test_a_manifest_of_the_first_format_is_still_read(model):
     manifest = describe(model)
     del manifest["maximizer"]
+    for field in ("kind", "risk", "risk_level"):
+        del manifest["network"][field]
     (model / "manifest.json").write_text(json.dumps(manifest))
     edit(model, format=1, cem={"samples": 8, "elites": 2, "iterations": 1})
     assert load(model).name == "untrained"
     edit(model, cem=None)
-    with pytest.raises(IncompatibleModel, match="cem is None, expected a dict"):
+    with pytest.raises(IncompatibleModel, match="cem is None, expected an object"):
         load(model)
 
 
@@ -154,21 +226,3 @@ def test_the_released_model_loads():
     observation = Observation(np.full((32, 32, 3), 90, np.uint8), state, 0.0)
     assert describe(RELEASED)["format"] == 1
     assert 0 <= load(RELEASED).decide(observation, np.random.default_rng(0)).q <= 1
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("icem", {"samples": 16, "elites": 4, "iterations": 3}),
-        ("cma_es", {"samples": 16, "iterations": 3}),
-        ("random", {"samples": 48}),
-        ("grid", {"levels": [-1.0, 1.0]}),
-    ],
-)
-def test_a_model_of_any_deployable_maximiser_is_published_and_loaded(tmp_path, name, settings):
-    maximizer = make_maximizer(name, COMPACT.action_space, 16, 4, 3, (-1.0, 1.0))
-    folder = publish(tmp_path, name, COMPACT, make_q_function(COMPACT), maximizer, {})
-    assert describe(folder)["maximizer"] == {"name": name, **settings}
-    state = np.array([0.08, 0.2, 0, 0], np.float32)
-    decision = load(folder).decide(Observation(np.zeros((32, 32, 3), np.uint8), state, 0.0), np.random.default_rng(0))
-    np.testing.assert_allclose(COMPACT.action_space.project(decision.action), decision.action, atol=1e-6)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes.graph import GRAPHS, build
+from qtopt_agent.runtime.released import released_models
 
 
 def graph(name="grasp", **given):
@@ -28,6 +29,12 @@ def test_a_real_arm_has_a_camera_and_a_success_detector_and_is_armed_by_a_person
     assert not nodes["arm_driver"].parameters["arm_on_start"]
     with pytest.raises(InvalidInput, match="simulators only"):
         graph(arm="ur_servo", arm_on_start="true")
+
+
+def test_a_released_model_goes_by_its_name():
+    assert graph(model="compact-1")["agent"].parameters["model"] == str(released_models() / "compact-1")
+    with pytest.raises(InvalidInput, match="compact-9 is not a model"):
+        graph(model="compact-9")
 
 
 def test_recording_and_training_are_added_where_asked():
@@ -59,6 +66,7 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"arm": "no_such_arm"}, "no_such_arm"),
         ({"arm": "generic", "result": "/nowhere/result.json"}, "/nowhere/result.json"),
         ({"arm": "generic", "params": "missing.yaml"}, "missing.yaml"),
+        ({"arm": "generic", "train": "true", "record": "x", "trusted_keys": "keys"}, "signs nothing"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(given, named):

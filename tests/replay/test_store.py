@@ -12,7 +12,7 @@ import pytest
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
+from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore, _guarded
 
 SPEC = StoreSpec(capacity=50, image_size=(4, 4), state_size=2, action_size=3, privileged_size=1, discount=0.9)
 
@@ -172,7 +172,7 @@ def test_an_episode_half_written_before_a_kill_does_not_count(tmp_path):
     store = open_store(tmp_path)
     store.append(episode(0, 9))
     store.append(episode(1, 9))
-    store._committed[0] = 1  # as if the kill came before the second commit
+    store._held[1] = _guarded(1)  # as if the kill came before the second commit
     again = open_store(tmp_path)
     assert again.transitions() == 9
     again.append(episode(7, 3))  # shorter than what lies there
@@ -184,20 +184,31 @@ class Killed(Exception):
     pass
 
 
-class KillsWhoeverReads:
-    def __getitem__(self, index: int) -> None:
-        raise Killed
-
-
-def test_an_old_episode_half_overwritten_before_a_kill_does_not_count(tmp_path):
+def test_an_old_episode_half_overwritten_before_a_kill_does_not_count(tmp_path, monkeypatch):
     store = open_store(tmp_path)
     for number in range(5):
         store.append(episode(number, 9))  # 5 x 10 frames: the store is full
-    store._committed = KillsWhoeverReads()  # read between the new episode's data and its commit
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(store, "_checksum", killed)  # between the new episode's data and its commit
     with pytest.raises(Killed):
         store.append(episode(9, 4))
-    batch = everything(open_store(tmp_path))
-    assert set(batch.state[:, 0]) == {1, 2, 3, 4}
+    again = open_store(tmp_path)
+    assert set(everything(again).state[:, 0]) == {1, 2, 3, 4}
+    assert not again.damage
+
+
+def test_an_episode_half_forgotten_before_a_kill_does_not_count_and_is_no_damage(tmp_path):
+    store = open_store(tmp_path)
+    store.append(episode(0, 9))
+    store.append(episode(1, 9))
+    store._held[0] = _guarded(1)
+    store._columns["episode"][:4] = -1  # as if the kill came in the middle of that
+    again = open_store(tmp_path)
+    assert set(everything(again).state[:, 0]) == {1}
+    assert not again.damage
 
 
 def test_a_store_of_another_profile_is_refused(tmp_path):
@@ -209,8 +220,8 @@ def test_a_store_of_another_profile_is_refused(tmp_path):
 def test_a_store_of_an_older_format_is_refused_with_what_to_do(tmp_path):
     open_store(tmp_path)
     header = tmp_path / "store" / "store.json"
-    header.write_text(header.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(InvalidInput, match=r"has format 1, expected 2.*start a new run"):
+    header.write_text(header.read_text().replace('"format": 3', '"format": 2'))
+    with pytest.raises(InvalidInput, match=r"has format 2, expected 3.*start a new run"):
         open_store(tmp_path)
 
 

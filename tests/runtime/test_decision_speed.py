@@ -14,22 +14,27 @@ def results():
 def test_methods_take_turns(results):
     # Whatever slows the machine down for a while must slow all methods down.
     order = [name for name in results if isinstance(name, str)]
-    assert set(order[:4]) == {"scripted", "scripted-bf16", "eager-loop", "per-sample"}
+    assert set(order[:4]) == {"torchscript", "torchscript-bf16", "eager-loop", "per-sample"}
     assert all(order.count(name) >= 3 for name in order)
 
 
 def test_all_methods_find_the_same_action_value(results):
     rows = {row.method: row for row in results if isinstance(row, DecisionSpeed)}
-    assert rows["scripted"].q_error < 1e-4 and rows["per-sample"].q_error < 1e-4
-    assert rows["scripted-bf16"].q_error < 0.02
+    assert rows["torchscript"].q_error < 1e-4 and rows["per-sample"].q_error < 1e-4
+    assert rows["torchscript-bf16"].q_error < 0.02
 
 
 def test_speeds_follow_from_the_times(results):
     rows = {row.method: row for row in results if isinstance(row, DecisionSpeed)}
     for row in rows.values():
-        assert row.per_s == pytest.approx(2 * 1000 / row.p50_ms)
-        assert row.faster == pytest.approx(rows["per-sample"].p50_ms / row.p50_ms)
+        assert row.per_s == pytest.approx(row.batch * 1000 / row.p50_ms)
+        assert row.faster == pytest.approx(row.per_s / rows["per-sample"].per_s)
         assert row.cpu_ms > 0
+
+
+def test_the_slow_baseline_decides_on_one_state_however_many_the_others_have(results):
+    rows = {row.method: row.batch for row in results if isinstance(row, DecisionSpeed)}
+    assert rows == {"torchscript": 2, "torchscript-bf16": 2, "eager-loop": 2, "per-sample": 1}
 
 
 def test_the_number_of_threads_is_put_back():

@@ -58,7 +58,7 @@ def test_a_run_that_is_not_whole_is_refused(run, tmp_path):
     with pytest.raises(IncompatibleModel, match=r"checkpoint\.pt"):
         export_run(tmp_path, tmp_path, "v", 16, 4, 2)
     (tmp_path / "checkpoint.pt").write_bytes((run / "checkpoint.pt").read_bytes())
-    with pytest.raises(InvalidInput, match="preset"):
+    with pytest.raises(IncompatibleModel, match=r"commands\.txt"):
         export_run(tmp_path, tmp_path, "v", 16, 4, 2)
 
 

@@ -1,9 +1,12 @@
 """Whole runs, small: the low-dimensional profile, a few dozen steps, one actor process."""
 
+import contextlib
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -14,10 +17,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import LOWDIM
+from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.learning.checkpoint import load_checkpoint
 from qtopt_agent.learning.preset import Preset, load_preset
+from qtopt_agent.replay import store
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY
+from qtopt_agent.runtime import training
+from qtopt_agent.runtime.actors import Order, Result
 from qtopt_agent.runtime.episode_runner import EpisodeRunner
 from qtopt_agent.runtime.training import Training
 from qtopt_agent.simulation import make_robot
@@ -116,11 +123,85 @@ def test_a_run_is_never_overwritten_by_accident(run, tmp_path):
 
 def test_a_replay_store_that_lost_episodes_is_noticed(tmp_path, recorded):
     Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
-    committed = np.load(tmp_path / "replay" / "committed.npy", mmap_mode="r+")
-    committed[0] = 1
-    committed.flush()
+    held = np.load(tmp_path / "replay" / "held.npy", mmap_mode="r+")
+    held[1] = store._guarded(1)
+    held.flush()
     with pytest.raises(IncompatibleModel, match="made with 5 episodes, the replay store beside it has seen 1"):
         Training(small(steps=2), tmp_path, actors=0, collect=False, resume=True)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"q_function": "quantile"}, "setting q_function is 'scalar' in this run, 'quantile' was asked for"),
+        ({"capacity": 400}, "setting capacity is 5000 in this run, 400 was asked for"),
+        ({"auxiliary_weight": 1.0}, r"setting auxiliary_weight is 0.0 in this run, 1.0 was asked for"),
+    ],
+)
+def test_a_resume_that_is_refused_says_why_and_changes_nothing(tmp_path, recorded, changes, message):
+    out = tmp_path / "run"
+    Training(small(steps=2), out, actors=0, episodes=recorded, collect=False).run()
+    before = contents(out)
+    with pytest.raises(InvalidInput, match=message):
+        Training(small(**changes), out, actors=0, resume=True)
+    assert contents(out) == before
+    assert Training(small(steps=3), out, actors=0, resume=True).run().steps == 3
+
+
+def test_a_resume_without_its_replay_store_makes_none(tmp_path, recorded):
+    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    (tmp_path / "replay").rename(tmp_path / "moved")
+    with pytest.raises(InvalidInput, match=r"replay/store\.json"):
+        Training(small(), tmp_path, actors=0, resume=True)
+    assert not (tmp_path / "replay").exists()
+
+
+def test_damaged_episodes_are_named_when_a_run_goes_on(tmp_path, recorded, capsys):
+    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    states = np.load(tmp_path / "replay" / "state.npy", mmap_mode="r+")
+    states.view(np.uint8)[3, 0] ^= 1
+    states.flush()
+    resumed = Training(small(), tmp_path, actors=0, resume=True)
+    assert "1 episodes are damaged and left out: 0" in capsys.readouterr().err
+    assert resumed.store.episodes_held == 4
+
+
+def test_a_run_killed_while_it_reads_its_episodes_has_each_of_them_once(tmp_path, recorded, monkeypatch):
+    def read_two_and_die(folder: Path):
+        yield from itertools.islice(iter_episodes(folder), 2)
+        raise KeyboardInterrupt
+
+    offline = dict(actors=0, episodes=recorded, collect=False)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "iter_episodes", read_two_and_die)
+        Training(small(), tmp_path, **offline)
+    assert Training(small(), tmp_path, **offline).store.episodes_added == 5
+
+
+def test_the_progress_line_never_waits_for_fewer_episodes_than_there_are(tmp_path, recorded, monkeypatch):
+    episode = next(iter_episodes(recorded))
+
+    class Pool(contextlib.nullcontext):
+        """Brings two episodes at a time."""
+
+        room = 0
+
+        def __init__(self, preset: Preset, actors: int) -> None:
+            super().__init__(self)
+
+        def poll(self, timeout: float) -> list[Result]:
+            return [Result(Order("train", 0), episode)] * 2
+
+    said: list[str] = []
+    monkeypatch.setattr(training, "ActorPool", Pool)
+    monkeypatch.setattr(training.Progress, "update", lambda *_, description, **__: said.append(description))
+    Training(small(steps=5, min_episodes=7, evaluate_episodes=0), tmp_path, actors=1).run()
+    waiting = [tuple(map(int, re.findall(r"\d+", text))) for text in said if text.startswith("collecting")]
+    assert waiting == [(0, 7), (2, 7), (4, 7), (6, 7)]
 
 
 def test_gradient_steps_are_not_tied_to_the_number_of_episodes(tmp_path, recorded):

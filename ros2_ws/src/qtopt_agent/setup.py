@@ -67,6 +67,7 @@ setup(
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
     ],
     install_requires=[
+        "cryptography>=41",
         "lz4>=4.3",
         "mcap>=1.5",
         "numpy>=1.26",
@@ -76,6 +77,7 @@ setup(
         "safetensors>=0.4",
         "torch>=2.5",
         "typer>=0.15",
+        "zstandard>=0.20",
     ],
     extras_require={
         "sim": sim,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qtopt_agent.cli.rollout_options import JsonFile
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
+from qtopt_agent.cli.rollout_options import NewestModel
 
 if TYPE_CHECKING:
     from qtopt_agent.standalone.processes import NodeDescription
@@ -15,32 +16,37 @@ LIMITS = {"camera": 0.4, "gripper": 0.4, "pose": 0.2, "command": 0.5}  # s, an a
 
 
 def graph(
-    model: Annotated[Path | None, typer.Option(help="Folder of a model; by default the newest released one.")] = None,
-    decisions: Annotated[int, typer.Option(min=2, help="Decisions from 640x480 images at 30 Hz.")] = 200,
-    faults: Annotated[int, typer.Option(min=1, help="Times that each input falls silent in mid-motion.")] = 100,
-    seconds: Annotated[float, typer.Option(min=2, help="Logging of 640x480 images at 30 Hz, s.")] = 60.0,
+    model: NewestModel = None,
+    decisions: Annotated[int, typer.Option(min=2, max=100_000, help="Decisions from 640x480 images at 30 Hz.")] = 200,
+    faults: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Times that each input falls silent in mid-motion.")
+    ] = 100,
+    seconds: Annotated[float, typer.Option(min=2, max=3600, help="Logging of 640x480 images at 30 Hz, s.")] = 60.0,
     json_file: JsonFile = None,
 ) -> None:
-    """Nodes as processes: image stamp to command, last input to stop, and logging."""
+    """Measure what the graph of nodes costs.
+
+    Nodes run as processes: image stamp to command, last input to stop, and logging.
+    """
     import os
     import tempfile
 
     from rich.console import Console
-    from rich.table import Table
 
     from qtopt_agent.models import store as model_store
-    from qtopt_agent.runtime.released import released_models
+    from qtopt_agent.nodes.graph import arm_file
+    from qtopt_agent.runtime.released import find_model, released_models
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import NodeDescription
 
-    folder = model or model_store.latest(released_models())
+    folder = find_model(model) if model else model_store.latest(released_models())
     agent = NodeDescription("agent", "qtopt_agent.nodes.agent", {"autostart": True, "model": str(folder), "judge": ""})
     ages = {f"ages.{name}": limit for name, limit in LIMITS.items()}
     driver = NodeDescription(
         "arm_driver",
         "qtopt_agent.nodes.arm_driver",
         {"autostart": True, "limits.speed": 0.05, "patience": 2.0, **ages},
-        parameter_files=(_arm_file(),),
+        parameter_files=(arm_file("mujoco"),),
     )
     on = {
         "middleware": f"rclpy, ROS {os.environ.get('ROS_DISTRO', '2')}" if ros_is_installed() else "standalone",
@@ -48,11 +54,11 @@ def graph(
         "load_before": round(os.getloadavg()[0], 2),
     }
     console = Console(stderr=True)
-    with console.status("deciding"):
+    with console.status("deciding", spinner="line"):
         decide = _measure(agent, {"part": "decide", "model": str(folder), "count": decisions})
-    with console.status("stopping"):
+    with console.status("stopping", spinner="line"):
         stop = _measure(driver, {"part": "stop", "count": faults})
-    with console.status("logging"), tempfile.TemporaryDirectory(prefix="qtopt_bench_") as episodes:
+    with console.status("logging", spinner="line"), tempfile.TemporaryDirectory(prefix="qtopt_bench_") as episodes:
         settings = {"folder": episodes, "disk.stop": 0.0, "disk.go_on": 0.001}
         logger = NodeDescription("episode_logger", "qtopt_agent.nodes.episode_logger", settings)
         log = _measure(logger, {"part": "log", "seconds": seconds}) | _written(Path(episodes))
@@ -60,27 +66,29 @@ def graph(
     log["mb_per_s"] = log["bytes"] / log["seconds"] / 1e6
     added = decide["graph_ms"]["p50"] - decide["one_process_ms"]["p50"]
 
-    title = f"{on['middleware']}; {on['cores']} cores, load {on['load_before']:.1f} before"
-    table = Table("what", "p50", "p99", "worst", "limit", title=title)
+    result = {"on": on, "decide": decide | {"added_p50_ms": added}, "stop": stop | {"limits_s": LIMITS}, "log": log}
+    if printed_as_json(json_file, result):
+        return
 
-    def row(name: str, found: dict[str, float], limit: str = "") -> None:
-        table.add_row(name, *(f"{found[key]:.1f} ms" for key in ("p50", "p99", "worst")), limit)
+    def times(found: dict[str, float]) -> list[str]:
+        return [f"{found[key]:.1f}" for key in ("p50", "p99", "worst")]
 
-    row("image to command sent", decide["graph_ms"])
-    row("image to command heard", decide["heard_ms"])
-    row("the same in one process", decide["one_process_ms"])
-    table.add_row("added by the graph", f"{added:.1f} ms", "", "", "10 ms")
+    rows = [
+        ["image to command sent", *times(decide["graph_ms"]), ""],
+        ["image to command heard", *times(decide["heard_ms"]), ""],
+        ["the same in one process", *times(decide["one_process_ms"]), ""],
+        ["added by the graph", f"{added:.1f}", "", "", "10"],
+    ]
     for name, limit in LIMITS.items():
-        row(f"last {name} to stop sent", stop["sent_ms"][name], f"{1000 * limit:.0f} ms")
-        row(f"last {name} to stop heard", stop["heard_ms"][name])
-    table.add_row(f"logger drops of {log['images']}", "", "", str(log["dropped"]), "0")
-    table.add_row("logger writes", f"{log['mb_per_s']:.1f} MB/s")
-    table.add_row("logger uses of a core", f"{100 * log['logger_cpu']:.0f} %")
-    table.caption = f"{decide['decisions']} decisions, {faults} faults of each input, {log['seconds']:.0f} s of logging"
-    Console().print(table)
-    if json_file is not None:
-        result = {"on": on, "decide": decide | {"added_p50_ms": added}, "stop": stop | {"limits_s": LIMITS}, "log": log}
-        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        rows.append([f"last {name} to stop sent", *times(stop["sent_ms"][name]), f"{1000 * limit:.0f}"])
+        rows.append([f"last {name} to stop heard", *times(stop["heard_ms"][name]), ""])
+    title = f"{on['middleware']}; {on['cores']} cores, load {on['load_before']:.1f} before"
+    print_table(["what", "p50 ms", "p99 ms", "worst ms", "limit ms"], rows, title)
+    typer.echo(
+        f"{decide['decisions']} decisions, {faults} faults of each input, {log['seconds']:.0f} s of logging:"
+        f" {log['dropped']} of {log['images']} images dropped,"
+        f" {log['mb_per_s']:.1f} MB/s, {100 * log['logger_cpu']:.0f} % of a core"
+    )
 
 
 def _measure(node: "NodeDescription", part: dict[str, Any]) -> dict[str, Any]:
@@ -110,15 +118,10 @@ def _measure(node: "NodeDescription", part: dict[str, Any]) -> dict[str, Any]:
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
         time.sleep(2.0)  # for what the node still has to write
     if done.returncode != 0 or not done.stdout.strip():
-        raise QtoptError(f"the measurement of {node.name} failed; the node said:\n{said.getvalue()}")
+        typer.echo(said.getvalue(), err=True)
+        raise QtoptError(f"the measurement of {node.name} failed; what the node said is above")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def _arm_file() -> Path:
-    from qtopt_agent.nodes.graph import shared
-
-    return shared("config/arms/mujoco.yaml")
 
 
 def _written(root: Path) -> dict[str, int]:

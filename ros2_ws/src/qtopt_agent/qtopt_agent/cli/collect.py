@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, printed_as_json
 from qtopt_agent.cli.rollout_options import (
     Clutter,
-    JsonFile,
     MaxMeshes,
     Objects,
     Seed,
@@ -15,13 +15,12 @@ from qtopt_agent.cli.rollout_options import (
     describe_success,
     parse_clutter,
     progress_bar,
-    write_json,
 )
 
 
 def collect(
     out: Annotated[Path, typer.Option(help="Folder the episodes are added to, in dated folders.")],
-    policy: Annotated[str, typer.Option(help="scripted, random, or a model's folder.")] = "scripted",
+    policy: Annotated[str, typer.Option(help="scripted, random, or a model: folder or released name.")] = "scripted",
     profile: Annotated[str, typer.Option(help="paper, compact or lowdim; a model brings its own.")] = "compact",
     objects: Objects = "train",
     clutter: Clutter = "1",
@@ -31,21 +30,24 @@ def collect(
     workers: Workers = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Grasp in simulation and record every attempt as a rosbag2 bag (MCAP).
+    """Grasp in simulation and record every attempt.
 
-    Ctrl-C ends with the episodes that are under way.
+    Each becomes a rosbag2 bag (MCAP). Ctrl-C ends with the episodes that are under way.
     """
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.runtime import evaluator
+    from qtopt_agent.runtime.released import find_model
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 
     if policy not in ("scripted", "random"):
         from qtopt_agent.models.store import verify
 
+        policy = str(find_model(policy))
         profile = verify(Path(policy))["profile"]
     plan = RolloutPlan(policy, get_profile(profile), objects, parse_clutter(clutter), seed, max_meshes, out)
     with progress_bar(episodes, "collecting") as (on_done, on_mesh):
         result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
-    write_json(json_file, result)
+    if printed_as_json(json_file, result.to_json()):
+        return
     typer.echo(describe_success(result))
     typer.echo(f"{result.episodes} episodes in {out}, {result.episodes / result.wall_s:.1f}/s")

@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, printed_as_json
 from qtopt_agent.cli.rollout_options import (
     Clutter,
-    JsonFile,
     MaxMeshes,
+    NewestModel,
     Objects,
     Seed,
     Workers,
     describe_success,
     parse_clutter,
     progress_bar,
-    write_json,
 )
 
 PICTURE = (144, 192)  # px
@@ -23,9 +23,7 @@ PICTURE = (144, 192)  # px
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the episodes and the pictures.")] = Path("demo"),
-    model: Annotated[
-        Path | None, typer.Option(help="A model's folder; by default the newest of the released ones.")
-    ] = None,
+    model: NewestModel = None,
     objects: Objects = "held-out",
     clutter: Clutter = "1-3",
     max_meshes: MaxMeshes = None,
@@ -34,14 +32,17 @@ def demo(
     workers: Workers = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Let a trained policy pick objects that it has never seen out of a bin, and show how it went."""
+    """Watch a model grasp objects that it has never seen.
+
+    Leaves the episodes, a contact sheet and an animation in --out.
+    """
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.models.store import latest, verify
     from qtopt_agent.runtime import evaluator, media
-    from qtopt_agent.runtime.released import released_models
+    from qtopt_agent.runtime.released import find_model, released_models
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 
-    model = model or latest(released_models())
+    model = find_model(model) if model else latest(released_models())
     profile = get_profile(verify(model)["profile"])
     recorded = out / "episodes"
     plan = RolloutPlan(
@@ -53,7 +54,8 @@ def demo(
     successes = [rollout.success for rollout in rollouts]
     media.save_png(media.contact_sheet(pictures, successes), out / "grasps.png")
     media.save_gif(media.animation(pictures, successes), out / "grasps.gif")
-    write_json(json_file, result)
+    if printed_as_json(json_file, result.to_json()):
+        return
     typer.echo(f"model {model.name}, {objects} objects, {clutter} in the bin")
     typer.echo(describe_success(result))
     typer.echo(f"{result.decisions_per_s:.0f} decisions/s on one thread")

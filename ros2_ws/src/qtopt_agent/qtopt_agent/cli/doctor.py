@@ -1,36 +1,45 @@
 """qtopt doctor: what is wrong, and what to do about it."""
 
-import json as json_module
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.core.printable import printable
+
 if TYPE_CHECKING:
     from qtopt_agent.runtime.doctor import Finding
 
 
 def doctor(
-    arm: Annotated[Path | None, typer.Option(help="Parameter file of an arm driver to look at.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model's folder to look at.")] = None,
+    arm: Annotated[
+        str | None, typer.Option(help="Arm to look at: a parameter file, or a profile's name, such as ur_servo.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Model to look at: its folder, or a released one's name.")] = None,
     camera: Annotated[
         str | None, typer.Option(help="Size of the camera's pictures, WIDTHxHEIGHT in px, that the model has to fit.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to listen to a running graph, s.")] = 3.0,
-    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
-    """Say what is wrong with a running graph, or with --arm or --model with a configuration. Exit code 1 if it is."""
-    from qtopt_agent.runtime.doctor import Severity, examine_arm_file, examine_model, worst
+    """Say what is wrong with a running graph, an arm or a model.
 
+    Looks at the graph unless --arm or --model is given. Exit code 1 where something is wrong.
+    """
+    from qtopt_agent.nodes.graph import arm_file
+    from qtopt_agent.runtime.doctor import Severity, examine_arm_file, examine_model, worst
+    from qtopt_agent.runtime.released import find_model
+
+    size = _size(camera) if camera else None
     findings = _running_graph(seconds) if arm is None and model is None else []
     if arm is not None:
-        findings += examine_arm_file(arm)
+        findings += examine_arm_file(arm_file(arm))
     if model is not None:
-        findings += examine_model(model, _size(camera) if camera else None)
-    if json:
-        typer.echo(json_module.dumps([asdict(f) | {"severity": f.severity.name} for f in findings], indent=2))
-    else:
+        findings += examine_model(find_model(model), size)
+    if not printed_as_json(json_file, [asdict(f) | {"severity": f.severity.name} for f in findings]):
         show(findings)
     if worst(findings) == Severity.ERROR:
         raise typer.Exit(1)
@@ -40,9 +49,9 @@ def show(findings: "list[Finding]") -> None:
     """Print findings, one or two lines each, in colour."""
     colours = (typer.colors.GREEN, typer.colors.YELLOW, typer.colors.RED)
     for finding in findings:
-        typer.echo(typer.style(f"{finding.severity.name:8}", fg=colours[finding.severity]) + finding.text)
+        typer.echo(typer.style(f"{finding.severity.name:8}", fg=colours[finding.severity]) + printable(finding.text))
         if finding.advice:
-            typer.echo(f"{'':8}-> {finding.advice}")
+            typer.echo(f"{'':8}-> {printable(finding.advice)}")
 
 
 def _running_graph(seconds: float) -> "list[Finding]":
@@ -66,7 +75,7 @@ def _running_graph(seconds: float) -> "list[Finding]":
     )
     if done.returncode != 0 or not done.stdout.strip():
         raise QtoptError(f"could not look at the graph: the doctor's node ended with exit code {done.returncode}")
-    found = json_module.loads(done.stdout.splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
     return [Finding(Severity(each["severity"]), each["text"], each["advice"]) for each in found]
 
 

@@ -1,6 +1,5 @@
 """qtopt episodes: what is on the disk, whether it is whole, and making it so."""
 
-import json as json_module
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, Task, TaskID
@@ -19,49 +20,48 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look at recorded episodes, check and repair them.")
 
 Folder = Annotated[Path, typer.Argument(help="An episode, or a folder of episodes at any depth.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @app.command("list")
 def list_episodes(
     folder: Folder,
-    last: Annotated[int, typer.Option(min=0, help="How many of the newest to show; 0: all.")] = 20,
-    json: Json = False,
+    last: Annotated[int, typer.Option(min=0, help="How many of the newest to show, 0 for all.")] = 20,
+    json_file: JsonFile = None,
 ) -> None:
-    """List episodes, newest last. Keeps an index in the folder, so that the next time is quick.
+    """List episodes, newest last.
 
-    Exit code 1 where an episode cannot be read.
+    Keeps an index in the folder, so that the next time is quick. Exit code 1 where an episode cannot be read.
     """
-    from rich.console import Console
-    from rich.table import Column, Table
-
     rows, problems = _index(folder)
     shown = rows[-last:] if last else rows
-    if json:
-        _print_json({"total": len(rows), "episodes": [vars(row) for row in shown], "problems": problems})
-    else:
-        table = Table(
-            Column("episode", no_wrap=True), "steps", "success", "reward", "policy", "objects", "steps/s", "kB"
+    listed = {"total": len(rows), "episodes": [vars(row) for row in shown], "problems": problems}
+    if not printed_as_json(json_file, listed):
+        print_table(
+            ["episode", "steps", "success", "reward", "policy", "objects", "Hz", "kB"], [_cells(row) for row in shown]
         )
-        for row in shown:
-            table.add_row(
-                row.episode_id,
-                str(row.steps),
-                "cut short" if row.truncated else "yes" if row.success else "no",
-                f"{row.reward:.2f}",
-                row.policy,
-                ", ".join(row.objects),
-                "" if row.rate_hz is None else f"{row.rate_hz:.1f}",
-                f"{row.bytes / 1000:.0f}",
-            )
-        Console().print(table)
         typer.echo(f"{len(shown)} of {len(rows)} episodes")
-    _report(problems, json)
+    _report(problems)
+
+
+def _cells(row: "EpisodeRow") -> list[str]:
+    return [
+        row.episode_id,
+        str(row.steps),
+        "cut short" if row.truncated else "yes" if row.success else "no",
+        f"{row.reward:.2f}",
+        row.policy,
+        ", ".join(row.objects),
+        "" if row.rate_hz is None else f"{row.rate_hz:.1f}",
+        f"{row.bytes / 1000:.0f}",
+    ]
 
 
 @app.command()
-def info(folder: Folder, json: Json = False) -> None:
-    """Sum up the episodes in a folder, or one of them. Exit code 1 where one cannot be read."""
+def info(folder: Folder, json_file: JsonFile = None) -> None:
+    """Sum up the episodes in a folder, or one of them.
+
+    Exit code 1 where one cannot be read.
+    """
     rows, problems = _index(folder)
     steps, duration = sum(row.steps for row in rows), sum(row.duration for row in rows)
     summary = {
@@ -78,19 +78,24 @@ def info(folder: Folder, json: Json = False) -> None:
         "models": sorted({row.model_version for row in rows} - {""}),
         "objects": sorted({name for row in rows for name in row.objects}),
     }
-    if json:
-        _print_json({**summary, "problems": problems})
-    else:
+    if not printed_as_json(json_file, {**summary, "problems": problems}):
         for name, value in summary.items():
-            typer.echo(f"{name:<12}{', '.join(value) if isinstance(value, list) else value}")
-    _report(problems, json)
+            typer.echo(f"{name:<12}{_said(value)}")
+    _report(problems)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return printable(", ".join(value))
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 @app.command()
-def verify(folder: Folder, json: Json = False) -> None:
-    """Check every episode: checksums, definitions, metadata, order, finite values and stamps.
+def verify(folder: Folder, json_file: JsonFile = None) -> None:
+    """Check every episode.
 
-    Exit code 1 where something is wrong, also where a killed program left a recording without an end.
+    Looks at checksums, definitions, metadata, order, finite values and stamps. Exit code 1 where something is wrong,
+    also where a killed program left a recording without an end.
     """
     from qtopt_agent.episodes.reader import find_episodes, find_partial
     from qtopt_agent.episodes.repair import being_written
@@ -100,11 +105,9 @@ def verify(folder: Folder, json: Json = False) -> None:
     _expect_some(folder, [*partial, *episodes])
     found = {str(path): ["a recording without an end"] for path in partial if not being_written(path)}
     found |= {str(path): problems for path in _progress(episodes, "verifying") if (problems := problems_of(path))}
-    if json:
-        _print_json({"episodes": len(episodes), "problems": found})
-    else:
+    if not printed_as_json(json_file, {"episodes": len(episodes), "problems": found}):
         for path, problems in found.items():
-            typer.echo(f"{path}: {'; '.join(problems)}")
+            typer.echo(printable(f"{path}: {'; '.join(problems)}"))
         advice = "; `qtopt episodes repair` keeps what can be kept" if found else ""
         typer.echo(f"{len(episodes)} episodes checked, {len(found)} problems{advice}")
     if found:
@@ -112,22 +115,21 @@ def verify(folder: Folder, json: Json = False) -> None:
 
 
 @app.command()
-def repair(folder: Folder, json: Json = False) -> None:
-    """Make whole episodes of what a killed program or a damaged disk left behind.
+def repair(folder: Folder, json_file: JsonFile = None) -> None:
+    """Make whole episodes of what was cut or damaged.
 
-    Keeps every complete step, marks the episode as truncated, and removes the old file only once the new one is on the
-    disk. What a running program writes is left alone. Exit code 1 where something could not be repaired.
+    That is what a killed program or a damaged disk leaves behind. Keeps every complete step, marks the episode as
+    truncated, and removes the old file only once the new one is on the disk. What a running program writes is left
+    alone. Exit code 1 where something could not be repaired.
     """
     from qtopt_agent.episodes.repair import Outcome, candidates, repair_folder
 
     paths = list(candidates(folder))
     _expect_some(folder, paths)
     results = [result for path in _progress(paths, "checking") if (result := repair_folder(path))]
-    if json:
-        _print_json([{**vars(result), "path": str(result.path)} for result in results])
-    else:
+    if not printed_as_json(json_file, [{**vars(result), "path": str(result.path)} for result in results]):
         for result in results:
-            typer.echo(f"{result.outcome}: {result.path}: {result.detail}")
+            typer.echo(printable(f"{result.outcome}: {result.path}: {result.detail}"))
         repaired = sum(result.outcome is Outcome.REPAIRED for result in results)
         typer.echo(f"{len(paths)} folders checked, {repaired} repaired")
     if any(result.outcome is Outcome.FAILED for result in results):
@@ -175,14 +177,9 @@ def _bar(what: str) -> Iterator[tuple["Progress", "TaskID"]]:
         yield bar, bar.add_task(what, total=None)
 
 
-def _print_json(value: object) -> None:
-    typer.echo(json_module.dumps(value, indent=2))
-
-
-def _report(problems: Sequence[str], json: bool) -> None:
-    """Print problems, unless they are in the JSON, and stop with exit code 1 if there are any."""
-    if not json:
-        for problem in problems:
-            typer.echo(f"cannot be read: {problem}", err=True)
+def _report(problems: Sequence[str]) -> None:
+    """Say what cannot be read, and stop with exit code 1 if there is anything."""
+    for problem in problems:
+        typer.echo(printable(f"cannot be read: {problem}"), err=True)
     if problems:
         raise typer.Exit(1)

@@ -1,26 +1,25 @@
 """qtopt evaluate: success rate of a model."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, printed_as_json
 from qtopt_agent.cli.rollout_options import (
     Clutter,
-    JsonFile,
     MaxMeshes,
+    Model,
     Objects,
     Seed,
     Workers,
     describe_success,
     parse_clutter,
     progress_bar,
-    write_json,
 )
 
 
 def evaluate(
-    model: Annotated[Path, typer.Option(help="A model's folder, as in models/.")],
+    model: Model,
     objects: Objects = "held-out",
     clutter: Clutter = "1",
     max_meshes: MaxMeshes = None,
@@ -29,20 +28,31 @@ def evaluate(
     workers: Workers = None,
     json_file: JsonFile = None,
     record: Annotated[bool, typer.Option("--record", help="Add the result to the model's manifest.")] = False,
+    policy_pt: Annotated[
+        bool, typer.Option("--policy-pt", help="Run policy.pt instead of the weights: code from that file runs.")
+    ] = False,
 ) -> None:
-    """Let a model grasp in simulation, from images alone, and print how often it succeeds with its interval."""
+    """Measure how often a model succeeds in simulation.
+
+    It sees images alone. The interval is Wilson's, 95 %.
+    """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.store import record_evaluation, verify
+    from qtopt_agent.models.store import check_recordable, record_evaluation, verify
     from qtopt_agent.runtime import evaluator
+    from qtopt_agent.runtime.released import find_model
     from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
 
+    model = find_model(model)
+    if record:
+        check_recordable(model)
     profile = get_profile(verify(model)["profile"])
-    plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes)
+    plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, policy_pt=policy_pt)
     with progress_bar(episodes, "grasping") as (on_done, on_mesh):
         result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
-    write_json(json_file, result)
     if record:
         record_evaluation(model, result.to_json())
+    if printed_as_json(json_file, result.to_json()):
+        return
     typer.echo(describe_success(result))
     for family, (done, tried) in result.families.items():
         typer.echo(f"  {family}: {done} of {tried}")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, printed_as_json
+
 
 def export(
     run: Annotated[Path, typer.Option(help="Folder of the training run.")],
@@ -12,14 +14,20 @@ def export(
     store: Annotated[Path, typer.Option(help="Folder of models.")] = Path("models"),
     maximizer: Annotated[
         str | None,
-        typer.Option(help="Search at run time: cem, icem, cma_es, random, grid, proposal. [default: preset's]"),
+        typer.Option(show_default="preset's", help="Search at run time: cem, icem, cma_es, random, grid, proposal."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples an iteration, at run time.")] = 64,
     elites: Annotated[int, typer.Option(min=1, help="Elites of CEM.")] = 6,
     iterations: Annotated[int, typer.Option(min=1, help="Iterations of the search.")] = 2,
+    json_file: JsonFile = None,
 ) -> None:
-    """Write a run's checkpoint as a model version: policy.pt (TorchScript), q.safetensors and manifest.json."""
+    """Make a model of a training run.
+
+    A model is a folder with policy.pt (TorchScript), q.safetensors and manifest.json.
+    """
     from qtopt_agent.runtime.export import export_run
 
     folder = export_run(run, store, version, samples, elites, iterations, maximizer)
+    if printed_as_json(json_file, {"model": version, "folder": folder}):
+        return
     typer.echo(f"{folder}; next: qtopt evaluate --model {folder} --record")

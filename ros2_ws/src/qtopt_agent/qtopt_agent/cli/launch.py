@@ -13,7 +13,10 @@ def launch(
         bool, typer.Option("--network", help="Let other machines see the graph; by default it stays on this one.")
     ] = False,
 ) -> None:
-    """Run the nodes as processes that talk over DDS. Where ROS 2 is installed, `ros2 launch` does it instead."""
+    """Run a graph of nodes where ROS 2 is not installed.
+
+    The nodes are processes that talk over DDS. Where ROS 2 is installed, `ros2 launch` does it instead.
+    """
     from qtopt_agent.runtime.interrupts import first_interrupt
 
     # Noted from here on: what Ctrl-C raises in the middle of an import may be swallowed there.

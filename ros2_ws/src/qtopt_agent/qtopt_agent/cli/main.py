@@ -1,6 +1,8 @@
 """Puts the commands together and turns errors into a line of text and an exit code."""
 
-from typing import Any
+import io
+import sys
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -15,14 +17,30 @@ from qtopt_agent.cli.episodes import app as episodes
 from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
 from qtopt_agent.cli.launch import launch
-from qtopt_agent.cli.models import list_models, verify
+from qtopt_agent.cli.models import keygen, list_models, sign, verify
 from qtopt_agent.cli.models_describe import describe
 from qtopt_agent.cli.train import train
 from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.core.printable import printable
+
+_UsageError: Any = typer.BadParameter.__base__
+"""Wrong options and arguments of any kind; typer has no name for it."""
 
 
 class _Commands(TyperGroup):
     """Exit codes: 0 done, 1 a check failed, 2 bad input, 130 stopped with Ctrl-C."""
+
+    def main(self, *arguments: Any, **extra: Any) -> NoReturn:
+        try:
+            code = super().main(*arguments, **extra | {"standalone_mode": False})
+        except _UsageError as error:
+            if error.ctx and error.message == error.ctx.get_help():  # no command was given
+                typer.echo(error.message, err=True)
+            else:
+                advice = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+                _complain(f"{error.format_message().removesuffix('.')}{advice}")
+            code = 2
+        sys.exit(code)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -30,27 +48,53 @@ class _Commands(TyperGroup):
         except BrokenPipeError:
             raise
         except (QtoptError, OSError) as error:
-            typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+            _complain(str(error))
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             typer.secho("stopped by Ctrl-C; what was complete is kept", fg=typer.colors.YELLOW, err=True)
             raise typer.Exit(130) from None
 
 
+def _complain(text: str) -> None:
+    typer.secho(f"error: {printable(text)}", fg=typer.colors.RED, err=True)
+
+
 app = typer.Typer(
+    name="qtopt",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,  # plain help is read alike in a terminal, a pipe and a log
     pretty_exceptions_enable=False,
-    help="QT-Opt grasping: collect episodes, train a Q-function, evaluate it and run it.",
+    help="QT-Opt grasping: collect episodes, train a Q-function, evaluate it, run it.",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"qtopt {version('qtopt_agent')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """What comes before a command."""
+
+
 for command in (demo, collect, train, evaluate, export, doctor, launch):
     app.command()(command)
 
-models = typer.Typer(no_args_is_help=True, help="Look at models.")
+models = typer.Typer(no_args_is_help=True, help="Look at models, check and sign them.")
 models.command("list")(list_models)
 models.command()(describe)
 models.command()(verify)
+models.command()(keygen)
+models.command()(sign)
 app.add_typer(models, name="models")
 app.add_typer(episodes, name="episodes")
 
@@ -63,6 +107,9 @@ app.add_typer(bench, name="bench")
 
 def main() -> None:
     """Entry point of the `qtopt` script."""
+    # A terminal that knows ASCII only gets escapes for the rest, instead of an error.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="qtopt")
 
 

@@ -1,43 +1,104 @@
-"""qtopt models: what there is, and whether it is whole."""
+"""qtopt models: what there is, whether it is whole, and who has signed it."""
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
+from qtopt_agent.core.printable import printable
+
+Model = Annotated[Path, typer.Argument(help="A model: its folder, or a released one's name.")]
+
 
 def list_models(
     store: Annotated[Path | None, typer.Argument(help="Folder of models; by default the released ones.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the manifests as JSON.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
-    """List models, oldest first, with what their evaluations found."""
+    """List models, oldest first, with their evaluations.
+
+    The exit code is 1 where a model is broken.
+    """
     from qtopt_agent.models import store as model_store
     from qtopt_agent.runtime.released import released_models
 
     store = store or released_models()
-    manifests = [model_store.describe(folder) for folder in model_store.list_models(store)]
-    if json:
-        typer.echo(json_module.dumps(manifests, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
+    listed = model_store.list_models(store)
+    manifests = [each.manifest for each in listed if each.manifest is not None]
+    if not printed_as_json(json_file, manifests):
+        rows = []
+        for manifest in manifests:
+            model = [manifest["version"], manifest["profile"]]
+            for result in manifest["evaluations"]:
+                fewest, most = result["clutter"]
+                objects = f"{result['objects']}, {fewest} to {most} a bin" if fewest < most else result["objects"]
+                interval = f"{result['wilson_low']:.1%} to {result['wilson_high']:.1%} of {result['episodes']}"
+                rows.append([*model, objects, f"{result['success']:.1%} ({interval})"])
+            if not manifest["evaluations"]:
+                rows.append([*model, "", "not evaluated"])
+        print_table(["model", "profile", "objects", "success (95 % interval)"], rows, title=f"models in {store}")
+    broken = [each.reason for each in listed if each.manifest is None]
+    for reason in broken:
+        typer.echo(f"broken: {printable(reason)}", err=True)
+    if broken:
+        raise typer.Exit(1)
 
-    table = Table("model", "profile", "objects", "success (95 % interval)", title=f"models in {store}")
-    for manifest in manifests:
-        for result in manifest["evaluations"]:
-            fewest, most = result["clutter"]
-            objects = f"{result['objects']}, {fewest} to {most} a bin" if fewest < most else result["objects"]
-            interval = f"{result['wilson_low']:.1%} to {result['wilson_high']:.1%} of {result['episodes']}"
-            table.add_row(manifest["version"], manifest["profile"], objects, f"{result['success']:.1%} ({interval})")
-        if not manifest["evaluations"]:
-            table.add_row(manifest["version"], manifest["profile"], "", "not evaluated")
-    Console().print(table)
 
+def verify(
+    model: Model,
+    trusted: Annotated[Path | None, typer.Option(help="Public keys: one of them must have signed the model.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Compare a model with its manifest and let it decide once.
 
-def verify(model: Annotated[Path, typer.Argument(help="A model's folder.")]) -> None:
-    """Compare a model's files with its manifest, load it and let it decide once."""
+    Its policy is built from the weights: code in its policy.pt is not run.
+    """
     from qtopt_agent.models import store as model_store
+    from qtopt_agent.models.signatures import read_trusted
+    from qtopt_agent.runtime.released import find_model
 
-    policy = model_store.load(model)
-    typer.echo(f"{policy.name}: files, specification and a first decision are as they should be")
+    policy = model_store.load(find_model(model), trusted=read_trusted(trusted) if trusted else None)
+    if printed_as_json(json_file, {"model": policy.name, "whole": True, "trusted": trusted is not None}):
+        return
+    signed = ", and a trusted key has signed it" if trusted else ""
+    typer.echo(f"{policy.name}: files, specification and a first decision are as they should be{signed}")
+
+
+def keygen(
+    file: Annotated[Path, typer.Argument(help="For the private key; FILE.pub is the public one.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Make a pair of keys to sign models with.
+
+    They are ed25519 keys in OpenSSH's format; the private one is for its owner alone.
+    """
+    from qtopt_agent.models import signatures
+
+    public = signatures.make_key(file)
+    fingerprint = signatures.fingerprint(public)
+    if printed_as_json(
+        json_file, {"private": file, "public": signatures.public_file(file), "fingerprint": fingerprint}
+    ):
+        return
+    typer.echo(f"private key: {file}")
+    typer.echo(f"public key:  {signatures.public_file(file)} ({fingerprint})")
+
+
+def sign(
+    model: Model,
+    key: Annotated[Path, typer.Option(help="Private key, as keygen or ssh-keygen -t ed25519 makes it.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Sign a model.
+
+    An agent that insists on trusted keys then takes it. Record evaluations before.
+    """
+    from qtopt_agent.models import store as model_store
+    from qtopt_agent.models.signatures import fingerprint
+    from qtopt_agent.runtime.released import find_model
+
+    folder = find_model(model)
+    version, signer = folder.resolve().name, fingerprint(model_store.sign(folder, key))
+    if printed_as_json(json_file, {"model": version, "signed_by": signer}):
+        return
+    typer.echo(f"{version} is signed by {signer}")

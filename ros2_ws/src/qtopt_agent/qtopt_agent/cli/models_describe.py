@@ -4,17 +4,18 @@ from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
+
 
 def describe(
     profile: Annotated[str, typer.Option(help="Profile whose network is shown: paper, compact or lowdim.")] = "compact",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
-    """Show each layer's output shape (height, width, channels) and number of parameters."""
-    import dataclasses
-    import json as json_module
+    """Show the layers of a profile's network.
 
-    from rich.console import Console
-    from rich.table import Table
+    For each its output's shape (height, width, channels) and its number of parameters.
+    """
+    import dataclasses
 
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.q_functions import make_q_function
@@ -24,23 +25,19 @@ def describe(
     q = make_q_function(chosen)
     layers = layers_of(q, chosen)
     total = sum(p.numel() for p in q.parameters())
-    if json:
-        summary = {
-            "profile": chosen.name,
-            "network": chosen.network,
-            "image": [*chosen.observation.image_size, 3],
-            "state": chosen.observation.state_names,
-            "action_size": chosen.action_space.size,
-            "parameters": total,
-            "layers": [dataclasses.asdict(layer) for layer in layers],
-        }
-        print(json_module.dumps(summary, indent=2))
+    summary = {
+        "profile": chosen.name,
+        "network": chosen.network,
+        "image": [*chosen.observation.image_size, 3],
+        "state": chosen.observation.state_names,
+        "action_size": chosen.action_space.size,
+        "parameters": total,
+        "layers": [dataclasses.asdict(layer) for layer in layers],
+    }
+    if printed_as_json(json_file, summary):
         return
-    table = Table(title=f"{chosen.name}: network {chosen.network}, {total:,} parameters")
-    table.add_column("layer")
-    table.add_column("kind")
-    table.add_column("output")
-    table.add_column("parameters", justify="right")
-    for layer in layers:
-        table.add_row(layer.name, layer.kind, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}")
-    Console().print(table)
+    print_table(
+        ["layer", "kind", "output", "parameters"],
+        [[each.name, each.kind, " x ".join(map(str, each.shape)), f"{each.parameters:,}"] for each in layers],
+        title=f"{chosen.name}: network {chosen.network}, {total:,} parameters",
+    )

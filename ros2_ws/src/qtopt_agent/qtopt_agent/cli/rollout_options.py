@@ -1,6 +1,5 @@
 """What the commands that run episodes have in common: options, the progress bar, the printed result."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +14,19 @@ if TYPE_CHECKING:
     from qtopt_agent.runtime.evaluator import EvaluationResult
     from qtopt_agent.runtime.rollouts import Rollout
 
+Model = Annotated[Path, typer.Option(help="A model: its folder, or a released one's name.")]
+NewestModel = Annotated[
+    Path | None, typer.Option(show_default="newest released", help="A model: its folder, or a released one's name.")
+]
 Clutter = Annotated[str, typer.Option(help="Objects in the bin: a number, or fewest-most as in 1-5.")]
 Objects = Annotated[
     str, typer.Option(help="train, validation or held-out shape families, or a folder of .obj and .stl meshes.")
 ]
-MaxMeshes = Annotated[int | None, typer.Option(min=1, help="Use only so many meshes of the folder, by name.")]
+MaxMeshes = Annotated[
+    int | None, typer.Option(min=1, show_default="all", help="Use only so many meshes of the folder, by name.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same episodes.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one a core.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file as well.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=1024, show_default="one a core", help="Worker processes.")]
 
 
 def parse_clutter(text: str) -> tuple[int, int]:
@@ -74,10 +78,3 @@ def describe_success(result: "EvaluationResult") -> str:
         f"{result.successes} of {result.episodes} grasps succeeded: {result.success:.1%} "
         f"(95 % Wilson interval {result.wilson_low:.1%} to {result.wilson_high:.1%})"
     )
-
-
-def write_json(path: Path | None, result: "EvaluationResult") -> None:
-    """Write `result` to `path`, if there is one."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")

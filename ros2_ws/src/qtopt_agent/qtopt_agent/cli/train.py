@@ -1,11 +1,14 @@
 """qtopt train: learn a Q-function from simulated or recorded episodes."""
 
+import math
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from qtopt_agent.cli.results import JsonFile, printed_as_json
 
 
 def train(
@@ -15,45 +18,58 @@ def train(
         typer.Option(help="compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."),
     ] = "compact",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: key=value.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps, instead of the preset's.")] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="Stop after so many minutes; resume later.")] = float("inf"),
-    actors: Annotated[int | None, typer.Option(min=0, help="Actor processes; by default one a spare core.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, show_default="preset's", help="Gradient steps.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, show_default="no limit", help="Stop after so many minutes; resume later.")
+    ] = None,
+    actors: Annotated[
+        int | None, typer.Option(min=0, max=1024, show_default="one a spare core", help="Actor processes.")
+    ] = None,
     episodes: Annotated[
         Path | None, typer.Option(help="Learn from this folder of recorded episodes and collect none.")
     ] = None,
     online: Annotated[bool, typer.Option(help="With --episodes: collect new ones too.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, objects and exploration.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the run's folder.")] = False,
+    json_file: JsonFile = None,
 ) -> None:
-    """Train with one learner process and one actor process a spare core.
+    """Learn a Q-function from simulated or recorded episodes.
 
-    Schedules follow gradient steps, not time. Ctrl-C writes a checkpoint and exits with 130; --resume goes on from it.
+    One process learns, and one a spare core collects. Schedules follow gradient steps, not time. Ctrl-C writes a
+    checkpoint and exits with 130; --resume goes on from it.
     """
     import torch
 
     from qtopt_agent.learning.preset import load_preset
     from qtopt_agent.runtime.export import COMMANDS
     from qtopt_agent.runtime.memory import keep_freed_memory
+    from qtopt_agent.runtime.one_process import one_process
     from qtopt_agent.runtime.rollouts import usable_cores
+    from qtopt_agent.runtime.saved_run import preset_of, read_run
     from qtopt_agent.runtime.training import Training
 
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
-    saved = out / "preset.yaml"
-    chosen = load_preset(str(saved) if resume and saved.exists() else preset)
-    chosen = chosen.override([*(settings or []), *([f"steps={steps}"] if steps is not None else [])])
-    training = Training(
-        chosen,
-        out,
-        seed=seed,
-        actors=max(1, usable_cores() - 1) if actors is None else actors,
-        episodes=episodes,
-        collect=True if online else False if episodes is not None else None,
-        resume=resume,
-    )
-    with (out / COMMANDS).open("a", encoding="utf-8") as file:
-        file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")
-    outcome = training.run(minutes)
+    changes = [*(settings or []), *([f"steps={steps}"] if steps is not None else [])]
+    begun = load_preset(preset).override(changes) if not resume else None
+    if begun is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with one_process(out):
+        chosen = begun or preset_of(read_run(out), out).override(changes)
+        training = Training(
+            chosen,
+            out,
+            seed=seed,
+            actors=max(1, usable_cores() - 1) if actors is None else actors,
+            episodes=episodes,
+            collect=True if online else False if episodes is not None else None,
+            resume=resume,
+        )
+        with (out / COMMANDS).open("a", encoding="utf-8") as file:
+            file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")
+        outcome = training.run(math.inf if minutes is None else minutes)
+    if printed_as_json(json_file, vars(outcome) | {"of_steps": chosen.steps, "run": out}):
+        raise typer.Exit(130 if outcome.interrupted else 0)
     typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")
     for objects, success in outcome.success.items():
         typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.evaluate_episodes} episodes")

@@ -3,14 +3,17 @@
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
+import lz4.frame
+import zstandard
 from mcap.exceptions import EndOfFile, McapError
-from mcap.records import Channel, Footer, Message, Schema
-from mcap.stream_reader import StreamReader
+from mcap.records import Channel, Chunk, Footer, McapRecord, Message, Schema
+from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import CompressionType, Writer
 from rosbags.serde import SerdeError
 
@@ -18,8 +21,12 @@ from qtopt_agent.core.errors import CorruptEpisode
 from qtopt_agent.episodes.messages import TOPICS, from_cdr, same_type, schema, type_hash
 from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, metadata_text
 
-# What mcap, lz4 and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.
-READ_ERRORS = (McapError, SerdeError, struct.error, ValueError, RuntimeError, OverflowError, MemoryError)
+# What mcap, lz4, zstandard and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.
+READ_ERRORS = (
+    *(McapError, SerdeError, zstandard.ZstdError, struct.error),
+    *(ValueError, RuntimeError, OverflowError, MemoryError),
+)
+MAX_BYTES = 4 << 30  # of a recording without its compression: a few kB can claim to be terabytes
 
 
 class BagWriter:
@@ -81,14 +88,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+class Recorded(NamedTuple):
+    """A message, and the CDR bytes that it was read from."""
+
+    message: Any
+    data: bytes
+
+
 @dataclass
 class BagContents:
-    """(topic, message) pairs of every complete chunk, in file order; `problem` says why reading stopped early, if so.
+    """The messages of every complete chunk on each of our topics, in file order.
 
-    `unread` is the number of bytes after the place where it stopped.
+    `problem` says why reading stopped early, if so; `unread` is the number of bytes after the place where it stopped.
     """
 
-    messages: list[tuple[str, Any]] = field(default_factory=list)
+    messages: dict[str, list[Recorded]] = field(default_factory=lambda: {topic: [] for topic in TOPICS})
     summary: BagSummary = field(default_factory=BagSummary)
     problem: str | None = None
     unread: int = 0
@@ -104,6 +118,8 @@ def mcap_file(folder: Path) -> Path:
         raise CorruptEpisode(f"{folder}: there is no such folder")
     if len(found) != 1:
         raise CorruptEpisode(f"{folder}: has {len(found)} .mcap files, expected 1")
+    if not found[0].is_file():
+        raise CorruptEpisode(f"{found[0]}: is not an ordinary file")
     return found[0]
 
 
@@ -132,7 +148,7 @@ def scan(file: Path) -> BagContents:
 def _scan(stream: BinaryIO, size: int, contents: BagContents) -> None:
     schemas: dict[int, Schema] = {}
     topics: dict[int, str] = {}
-    for record in StreamReader(stream, validate_crcs=True, record_size_limit=size).records:
+    for record in _records(stream, size):
         if isinstance(record, Schema):
             schemas[record.id] = record
         elif isinstance(record, Channel) and record.id not in topics:
@@ -143,7 +159,7 @@ def _scan(stream: BinaryIO, size: int, contents: BagContents) -> None:
             topic = topics.get(record.channel_id, f"channel {record.channel_id}")
             contents.summary.add(topic, record.log_time)
             if topic in TOPICS:
-                contents.messages.append((topic, from_cdr(topic, record.data)))
+                contents.messages[topic].append(Recorded(from_cdr(topic, record.data), record.data))
         elif isinstance(record, Footer):
             footer = record
     if stream.tell() != size:
@@ -153,6 +169,35 @@ def _scan(stream: BinaryIO, size: int, contents: BagContents) -> None:
     summary = stream.read()[:-12]
     if footer.summary_crc not in (0, zlib.crc32(summary)):
         raise ValueError("checksum of the summary does not match")
+
+
+def _records(stream: BinaryIO, size: int) -> Iterator[McapRecord]:
+    """Every record of the file, chunks unpacked; never more than MAX_BYTES of them."""
+    left = MAX_BYTES
+    for record in StreamReader(stream, emit_chunks=True, validate_crcs=True, record_size_limit=size).records:
+        if not isinstance(record, Chunk):
+            yield record
+            continue
+        left -= record.uncompressed_size
+        if left < 0:
+            raise ValueError(f"a recording of over {MAX_BYTES >> 30} GiB without its compression")
+        yield from breakup_chunk(replace(record, compression="", data=_unpacked(record)), validate_crc=True)
+
+
+def _unpacked(chunk: Chunk) -> bytes:
+    """The data of `chunk`, which says how long it is; a compressed byte more is never produced."""
+    wanted = chunk.uncompressed_size
+    if chunk.compression == "lz4":
+        data = lz4.frame.LZ4FrameDecompressor().decompress(chunk.data, max_length=wanted + 1)
+    elif chunk.compression == "zstd":
+        data = zstandard.ZstdDecompressor().stream_reader(chunk.data).read(wanted + 1)
+    elif chunk.compression == "":
+        data = chunk.data
+    else:
+        raise ValueError(f"compression {chunk.compression!r}, expected lz4, zstd or none")
+    if len(data) != wanted:
+        raise ValueError(f"a chunk of {wanted} bytes has {len(data)}")
+    return bytes(data)
 
 
 def _check_type(channel: Channel, found: Schema | None) -> None:

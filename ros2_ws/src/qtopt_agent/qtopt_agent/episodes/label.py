@@ -26,10 +26,10 @@ class Label:
 def write_label(folder: Path, success: bool, author: str) -> None:
     """Label the episode in `folder`, in place of an earlier label; it is on the disk once this returns.
 
-    Raises InvalidInput without an author, or StorageError.
+    Raises InvalidInput without an author of up to 200 printable characters, or StorageError.
     """
-    if not author.strip():
-        raise InvalidInput("a label needs an author")
+    if not author.strip() or len(author) > 200 or not author.isprintable():
+        raise InvalidInput(f"the author of a label is {author[:200]!r}, expected 1 to 200 printable characters")
     label = Label(success, author, datetime.now(UTC).isoformat(timespec="seconds"))
     temporary = folder / f".{FILE_NAME}-{os.getpid()}"
     try:

@@ -1,14 +1,14 @@
 """Episodes from the disk: finding them, and turning their messages back into steps."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from qtopt_agent.core.episode import Episode, Step
+from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import CorruptEpisode, InvalidInput
-from qtopt_agent.episodes.bag import BagContents, mcap_file, scan
+from qtopt_agent.core.folders import walk
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.episodes.bag import BagContents, Recorded, mcap_file, scan
 from qtopt_agent.episodes.label import labelled, read_label
 from qtopt_agent.episodes.messages import END, EVENT, IMAGE, SAME, START, STEP, stamp_of, to_observation, to_step
 from qtopt_agent.episodes.metadata import FILE_NAME
@@ -56,76 +56,83 @@ def find_partial(root: Path | str) -> Iterator[Path]:
 def _find(root: Path | str) -> Iterator[Path]:
     if not Path(root).is_dir():
         raise InvalidInput(f"{root}: there is no such folder")
-    pending = [Path(root)]
-    while pending:
-        folder = pending.pop()
-        try:
-            with os.scandir(folder) as entries:
-                names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
-        except FileNotFoundError:
-            continue  # a recording that got its name, or was discarded, since its parent was listed
-        except OSError as error:
-            raise InvalidInput(f"{folder}: {error.strerror}") from error
-        if folder.name.startswith(PARTIAL) or any(name == FILE_NAME or name.endswith(".mcap") for name in names):
+    for folder, inside, files in walk(Path(root)):
+        if folder.name.startswith(PARTIAL) or any(n == FILE_NAME or n.endswith(".mcap") for n in (*inside, *files)):
+            inside.clear()
             yield folder
         else:
-            inside = (name for name, is_dir in names.items() if is_dir)
-            wanted = (name for name in inside if name.startswith(PARTIAL) or not name.startswith("."))
-            pending += [folder / name for name in sorted(wanted, reverse=True)]
+            inside[:] = sorted(name for name in inside if name.startswith(PARTIAL) or not name.startswith("."))
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What the complete chunks of a file hold: its beginning, its steps, and the last image and END if there are."""
+    """What the complete chunks of a file hold, in the order of the episode.
 
+    steps: each with its image before it. last_image: the one that belongs to `end`.
+    """
+
+    start: Recorded
     about: About
-    steps: tuple[Step, ...]
-    last_image: Any = None
-    end: Any = None
+    steps: tuple[tuple[Recorded, Recorded], ...]
+    last_image: Recorded | None
+    end: Recorded | None
 
 
 def recover(contents: BagContents) -> Recovered:
-    """Put the messages of `contents` together. Raises ValueError where they are not those of one episode in order."""
-    about: About | None = None
-    steps: list[Step] = []
-    image: Any = None
-    rest = iter(contents.messages)
-    for topic, message in rest:
-        if topic == EVENT and message.kind == START and about is None and not steps:
-            about = About(
-                message.episode_id,
-                message.profile,
-                message.policy,
-                message.model_version,
-                message.seed,
-                tuple(message.objects),
-            )
-        elif topic == IMAGE and about and image is None:
-            image = message
-        elif topic == STEP and about and image and message.index == len(steps):
-            if abs(stamp_of(message) - stamp_of(image)) > SAME:
-                raise ValueError(f"step {message.index} and its image have different stamps")
-            steps.append(to_step(message, image))
-            image = None
-        elif topic == EVENT and about and message.kind == END and next(rest, None) is None:
-            return Recovered(about, tuple(steps), image, message)
-        else:
-            raise ValueError(f"message on {topic} after {len(steps)} steps is out of place")
-    if about is None:
+    """Put the messages of `contents` together, in whatever order they are: stamps and indices say what belongs where.
+
+    Steps are those without a gap from the first one on. Raises ValueError where it is not one episode.
+    """
+    events = contents.messages[EVENT]
+    starts = [event for event in events if event.message.kind == START]
+    ends = [event for event in events if event.message.kind == END]
+    if not starts:
         raise ValueError("it does not hold the beginning of an episode of this project")
-    return Recovered(about, tuple(steps), image)
+    if len(starts) > 1 or len(ends) > 1 or len(starts) + len(ends) < len(events):
+        raise ValueError(f"it has {len(events)} events, {len(starts)} of them beginnings, expected one and an end")
+    first = starts[0].message
+    fields = {name: getattr(first, name) for name in About.__dataclass_fields__}
+    about = About(**fields | {"objects": tuple(first.objects)})
+    if ends and ends[0].message.episode_id != about.episode_id:
+        raise ValueError(f"the end is that of another episode, {ends[0].message.episode_id[:200]!r}")
+    images: dict[int, list[Recorded]] = {}
+    for image in contents.messages[IMAGE]:
+        images.setdefault(stamp_of(image.message) // SAME, []).append(image)
+    steps: list[tuple[Recorded, Recorded]] = []
+    for step in sorted(contents.messages[STEP], key=lambda step: int(step.message.index)):
+        if step.message.index < len(steps):
+            raise ValueError(f"step {step.message.index} is there twice")
+        its_image = _take(images, stamp_of(step.message)) if step.message.index == len(steps) else None
+        if its_image is None:
+            break
+        steps.append((its_image, step))
+    end = ends[0] if ends else None
+    return Recovered(starts[0], about, tuple(steps), _take(images, stamp_of(end.message)) if end else None, end)
+
+
+def _take(images: dict[int, list[Recorded]], stamp: int) -> Recorded | None:
+    """The first image taken at `stamp`, which is then taken out of `images`, by stamp // SAME."""
+    for key in (stamp // SAME, stamp // SAME - 1, stamp // SAME + 1):
+        for place, image in enumerate(images.get(key, [])):
+            if abs(stamp_of(image.message) - stamp) <= SAME:
+                return images[key].pop(place)
+    return None
 
 
 def whole_episode(contents: BagContents) -> Episode:
-    """The episode that `contents` is. Raises ValueError, saying what is wrong, unless it is all there."""
+    """The episode that `contents` is. Raises ValueError, saying what is wrong, unless it is all there and no more."""
     found = recover(contents)
     if found.end is None:
         raise ValueError("the recording has no end")
-    if found.last_image is None or found.end.steps != len(found.steps) or not found.steps:
-        raise ValueError(f"the recording has {len(found.steps)} steps, its end gives {found.end.steps}")
-    final = to_observation(found.last_image, found.end.final_state, found.end.final_privileged)
-    outcome = {"success": found.end.success, "truncated": found.end.truncated}
-    return Episode(steps=found.steps, final=final, **vars(found.about), **outcome)
+    steps, end = len(found.steps), found.end.message
+    counts = [len(contents.messages[topic]) for topic in (STEP, IMAGE)]
+    if found.last_image is None or not steps or end.steps != steps or counts != [steps, steps + 1]:
+        raise ValueError(
+            f"the recording has {counts[0]} steps and {counts[1]} images, {steps} steps in a row with theirs, "
+            f"its end gives {end.steps}"
+        )
+    final = to_observation(found.last_image.message, end.final_state, end.final_privileged)
+    return _episode(found.about, found.steps, final, success=end.success, truncated=end.truncated)
 
 
 def shortened_episode(contents: BagContents) -> Episode:
@@ -136,5 +143,13 @@ def shortened_episode(contents: BagContents) -> Episode:
     found = recover(contents)
     if len(found.steps) < 2:
         raise ValueError("it holds no complete step with the observation after it")
-    final = found.steps[-1].observation
-    return Episode(steps=found.steps[:-1], final=final, success=False, truncated=True, **vars(found.about))
+    image, last = found.steps[-1]
+    final = to_observation(image.message, last.message.state, last.message.privileged)
+    return _episode(found.about, found.steps[:-1], final, success=False, truncated=True)
+
+
+def _episode(
+    about: About, steps: tuple[tuple[Recorded, Recorded], ...], final: Observation, *, success: bool, truncated: bool
+) -> Episode:
+    taken = tuple(to_step(step.message, image.message) for image, step in steps)
+    return Episode(steps=taken, final=final, success=success, truncated=truncated, **vars(about))

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,21 @@ from qtopt_agent.episodes.bag import BagWriter, sync_folder
 from qtopt_agent.episodes.messages import END, EVENT, IMAGE, STEP, to_cdr
 
 PARTIAL = ".partial-"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def check_episode_id(episode_id: str) -> None:
+    """Raises InvalidInput on an id that could not be the name of a folder, wherever it comes from."""
+    if not _ID.fullmatch(episode_id):
+        raise InvalidInput(f"episode id is {episode_id[:200]!r}, expected 1 to 128 of A-Z a-z 0-9 . _ -")
 
 
 @dataclass(frozen=True)
 class About:
-    """What is known of an episode before its first step; fields as in `core.episode.Episode`."""
+    """What is known of an episode before its first step; fields as in `core.episode.Episode`.
+
+    Raises InvalidInput as `check_episode_id` does.
+    """
 
     episode_id: str
     profile: str
@@ -29,6 +40,9 @@ class About:
     model_version: str = ""
     seed: int = 0
     objects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_episode_id(self.episode_id)
 
 
 class Recording:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isinf
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,7 @@ def implausible(episode: Episode) -> list[str]:
         for i, value in enumerate(values)
         if not np.isfinite(value).all()
     ]
+    problems += [f"Q {i} is infinite" for i, step in enumerate(episode.steps) if isinf(step.q)]
     shapes = {**numbers, "image": [seen.image for seen in observations]}
     problems += [
         f"{name} changes its shape during the episode"
@@ -67,6 +69,7 @@ def implausible(episode: Episode) -> list[str]:
         "command": [step.command_stamp for step in episode.steps],
     }
     problems += [f"{name} stamps run backwards" for name, values in stamps.items() if not _rising(values)]
+    problems += [f"{name} stamps begin before 0" for name, values in stamps.items() if min(values) < 0]
     if any(step.terminal for step in episode.steps[:-1]):
         problems.append("a step before the last one is terminal")
     return problems

@@ -1,6 +1,5 @@
 """Where episodes go: dated folders, a new one for each run and for each thousand episodes of it."""
 
-import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from qtopt_agent.episodes.messages import EVENT, START, received
 from qtopt_agent.episodes.recording import PARTIAL, About, Recording, lock_folder
 
 EPISODES_PER_FOLDER = 1000
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def new_episode_id() -> str:
@@ -57,8 +55,6 @@ class EpisodeWriter:
 
     def _open(self, about: About, start: bytes = b"") -> Recording:
         episode_id = about.episode_id
-        if not _ID.fullmatch(episode_id):
-            raise InvalidInput(f"episode id is {episode_id!r}, expected 1 to 128 of A-Z a-z 0-9 . _ -")
         try:
             target = self._next_folder() / episode_id
             if target.exists():

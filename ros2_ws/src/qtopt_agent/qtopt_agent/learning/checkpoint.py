@@ -1,5 +1,7 @@
 """Files of weights and of whole runs: complete or absent, and read without executing anything from them."""
 
+import hashlib
+import io
 import os
 import pickle
 from pathlib import Path
@@ -12,12 +14,18 @@ from torch import nn
 
 from qtopt_agent.core.errors import IncompatibleModel
 
+_MARK = b"\nqtopt sha256 "
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values to `path` by atomic rename, through to the disk."""
+    """Write tensors and plain values to `path`, their SHA-256 at the end, by atomic rename, through to the disk."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getbuffer()
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:
-        torch.save(state, file)
+        file.write(data)
+        file.write(_MARK + hashlib.sha256(data).digest())  # torch.load overlooks what follows its archive
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -26,8 +34,22 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Inverse of `save_checkpoint`. Raises IncompatibleModel where the file is missing, damaged or holds code."""
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        data = memoryview(path.read_bytes())
+    except OSError as error:
+        raise IncompatibleModel(f"checkpoint {path} cannot be read: {error}") from error
+    end = len(data) - len(_MARK) - hashlib.sha256().digest_size
+    if end < 0 or data[end : end + len(_MARK)] != _MARK:
+        raise IncompatibleModel(
+            f"checkpoint {path} does not end with its SHA-256: it is damaged, or an older version of this software "
+            "made it; start a new run"
+        )
+    if (found := hashlib.sha256(data[:end]).digest()) != data[end + len(_MARK) :]:
+        raise IncompatibleModel(
+            f"checkpoint {path} is damaged: its SHA-256 is {found.hex()}, expected {data[end + len(_MARK) :].hex()}"
+        )
+    try:
+        state = torch.load(io.BytesIO(data[:end]), weights_only=True, map_location="cpu")
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise IncompatibleModel(f"checkpoint {path} cannot be read: {error}") from error
     if not isinstance(state, dict):
         raise IncompatibleModel(f"checkpoint {path} holds a {type(state).__name__}, expected a dictionary")

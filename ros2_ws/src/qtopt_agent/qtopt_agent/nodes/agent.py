@@ -17,9 +17,12 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from sensor_msgs.msg import Image
 
-from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput, QtoptError
+from qtopt_agent.core.printable import printable
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.models import store as model_store
+from qtopt_agent.models.manifest import MANIFEST, Manifest
+from qtopt_agent.models.signatures import read_trusted
 from qtopt_agent.nodes import conversions, diagnostics, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import refused, run_node
@@ -29,6 +32,7 @@ from qtopt_agent.runtime.agent_core import AgentCore
 from qtopt_agent.runtime.agent_inputs import InputLimits
 from qtopt_agent.runtime.agent_values import AgentOutput, AgentSettings, GraspResult, Outcome, Phase
 from qtopt_agent.runtime.arm_profile import Parameter
+from qtopt_agent.runtime.model_changes import ModelChanges
 
 FRAME = "gripper"
 IDLE = 0.02  # s between two looks at the attempt while no message comes
@@ -36,6 +40,7 @@ CANCEL_TIME = 1.0  # s that the action server may take to note a cancel that it 
 
 PARAMETERS = (
     Parameter("model", "", "Folder of a model, or of a store of models: then the newest one."),
+    Parameter("trusted_keys", "", "File of public keys, one of which must have signed a model; empty: any model."),
     Parameter("watch", 2.0, "Time between two looks for a newer model in the store, s; 0 for none.", 0.0, 3600.0),
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("image_age", 0.3, "Oldest image to decide from, s.", 0.01, 10.0),
@@ -61,8 +66,7 @@ class Agent(LifecycleNode):
         self._wake = threading.Event()
         self._choosing = threading.Lock()
         self._taken = False  # by a goal, from its acceptance to its result
-        self._loading = threading.Lock()
-        self._refused: set[Path] = set()
+        self._models: ModelChanges | None = None
         self._latency = self._oldest = 0.0  # s, the longest since the last diagnostics
         self._images = self._attempts = self._decided = 0
         self._gaps = FrameGaps()
@@ -76,7 +80,7 @@ class Agent(LifecycleNode):
         p = self._p
         try:
             folder = conversions.model_folder(p["model"])
-            version = folder if (folder / model_store.MANIFEST).exists() else model_store.latest(folder)
+            version = model_store.model_in(folder)
             self._model_profile = profile = get_profile(model_store.verify(version)["profile"])
             settings = AgentSettings(
                 InputLimits(p["image_age"], p["mismatch"]),
@@ -88,8 +92,10 @@ class Agent(LifecycleNode):
             )
             writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
             self._core = AgentCore(profile, settings, writer, clock=self._seconds)
+            trusted = read_trusted(Path(p["trusted_keys"]).expanduser()) if p["trusted_keys"] else None
+            self._models = ModelChanges(self._core, trusted)
             self._model_out = self.create_publisher(ModelInfo, topics.MODEL, LATCHED)
-            self._load(folder)
+            self._tell_model(self._models.load(folder))
         except QtoptError as error:
             return refused(self, error)
         self._command_out = self.create_publisher(GraspCommand, topics.COMMAND, RELIABLE)
@@ -111,7 +117,7 @@ class Agent(LifecycleNode):
             goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )
-        if p["watch"] > 0 and not (folder / model_store.MANIFEST).exists():
+        if p["watch"] > 0 and not (folder / MANIFEST).exists():
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self.create_timer(p["watch"], self._look_for_model, callback_group=models, clock=steady)
         return TransitionCallbackReturn.SUCCESS
@@ -127,12 +133,14 @@ class Agent(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
-        """As when deactivated."""
-        self._end_attempt()
+        """As when deactivated; a model that is being tried is given up."""
+        self.stop()
         return TransitionCallbackReturn.SUCCESS
 
     def stop(self) -> bool:
-        """End the attempt under way. Returns whether there is none whose result is still to be sent."""
+        """End the attempt and a trial under way. Returns whether no attempt is left that has to send its result."""
+        if self._models is not None:
+            self._models.end()
         self._end_attempt()
         return not self._taken
 
@@ -264,37 +272,33 @@ class Agent(LifecycleNode):
 
         self._judge.call_async(JudgeGrasp.Request(episode_id=episode_id)).add_done_callback(answered)
 
-    def _load(self, folder: Path) -> Any:
-        """Change the model. Raises QtoptError and keeps the old one if it fails its checks."""
-        core = self._core
-        assert core is not None  # made just before the first call
-        with self._loading:
-            info = conversions.model_info(core.load_model(folder), self._seconds())
+    def _tell_model(self, manifest: Manifest) -> Any:
+        info = conversions.model_info(manifest, self._seconds())
         self._model_out.publish(info)
         self.get_logger().info(f"deciding with model {info.version}, profile {info.profile}")
         return info
 
     def _on_load(self, request: Any, response: Any) -> Any:
+        assert self._models is not None  # the service is opened after it is made
         try:
-            response.model = self._load(conversions.model_folder(request.folder))
+            response.model = self._tell_model(self._models.load(conversions.model_folder(request.folder)))
         except QtoptError as error:
             response.message = str(error)
-            self.get_logger().error(f"model refused, the old one stays: {error}")
+            self.get_logger().error(f"model refused, the old one stays: {printable(str(error))}")
             return response
         response.success, response.message = True, f"deciding with {response.model.version}"
         return response
 
     def _look_for_model(self) -> None:
-        core = self._core
-        assert core is not None  # the timer is made after it
+        assert self._models is not None  # the timer is made after it
         try:
-            newest = model_store.latest(conversions.model_folder(self._p["model"]))
-            if newest.name == core.model_version or newest in self._refused:
-                return
-            self._refused.add(newest)  # whatever comes of it: a version never changes, so it is tried once
-            self._load(newest)
+            found = self._models.look(conversions.model_folder(self._p["model"]))
+            if found is not None:
+                self._tell_model(found)
+        except IncompatibleModel as error:  # once for each model
+            self.get_logger().error(f"new model kept out, the old one goes on: {printable(str(error))}")
         except QtoptError as error:
-            self.get_logger().error(f"new model kept out, the old one goes on: {error}", throttle_duration_sec=60.0)
+            self.get_logger().error(f"no new model: {printable(str(error))}", throttle_duration_sec=60.0)
 
     def _diagnose(self) -> tuple[int, str, dict[str, object]]:
         core = self._core

@@ -208,7 +208,7 @@ def model_info(manifest: dict[str, Any], stamp: float) -> Any:
         header=header(stamp),
         version=manifest["version"],
         profile=manifest["profile"],
-        policy_sha256=manifest["sha256"]["policy.pt"],
+        weights_sha256=manifest["sha256"]["q.safetensors"],
         episodes=int(evaluated.get("episodes", 0)),
         success_rate=float(evaluated.get("success", NAN)),
         wilson_low=float(evaluated.get("wilson_low", NAN)),

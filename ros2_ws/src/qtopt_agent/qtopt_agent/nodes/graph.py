@@ -9,7 +9,7 @@ from typing import Any
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
 from qtopt_agent.runtime.arm_profile import read_parameters
-from qtopt_agent.runtime.released import released_models
+from qtopt_agent.runtime.released import find_model, released_models
 from qtopt_agent.standalone.processes import NodeDescription
 
 # A graph ends when one of these has done its work; any other node's end is a failure, which ends it too, except that
@@ -35,7 +35,8 @@ _GRASP = (
     Argument("arm", "", "Profile in config/arms, or a file; by default the simulator's, for a real arm generic."),
     Argument("camera", "realsense", "Real arm only.", ("realsense", "v4l2", "folder", "video", "none")),
     Argument("camera_device", "", "Serial number, device, folder or file of the camera."),
-    Argument("model", "", "Folder of a model or of a store of models; by default the released models."),
+    Argument("model", "", "Folder of a model or of a store, or a released model's name; by default the newest."),
+    Argument("trusted_keys", "", "File of public keys, one of which must have signed a model; by default any model."),
     Argument("record", "", "Folder to record episodes in; by default none are recorded."),
     Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
     Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
@@ -62,18 +63,21 @@ _REPLAY = (
 
 def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     """Sense, decide, guard, act; and log and learn where asked."""
-    simulator, model = a["simulator"], a["model"] or str(released_models())
+    simulator, model = a["simulator"], str(find_model(a["model"]) if a["model"] else released_models())
     simulated = simulator != "none"
     if _yes(a, "arm_on_start") and not simulated:
         raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
-    arm = _arm_file(a["arm"] or (simulator if simulated else "generic"))
+    if _yes(a, "train") and a["trusted_keys"]:
+        raise InvalidInput("train is true, but the trainer signs nothing that it publishes: leave out trusted_keys")
+    arm = arm_file(a["arm"] or (simulator if simulated else "generic"))
     profile = read_parameters(arm)
     driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
     agent = {
         "autostart": True,
         "model": model,
+        "trusted_keys": a["trusted_keys"],
         "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
         "floor_height": float(profile.get("floor_height", 0.0)),
     }
@@ -182,7 +186,8 @@ def _with_clock(node: NodeDescription, a: Mapping[str, str], sim_time: bool) -> 
     return replace(node, parameters=parameters, parameter_files=files)
 
 
-def _arm_file(arm: str) -> Path:
+def arm_file(arm: str) -> Path:
+    """The parameter file that `arm` means: a profile's name, or a file. Raises InvalidInput on neither."""
     named = shared(f"config/arms/{arm}.yaml")
     file = named if named.is_file() else Path(arm)
     if not file.is_file():

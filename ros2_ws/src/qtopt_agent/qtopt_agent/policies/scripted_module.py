@@ -129,7 +129,9 @@ def export_policy(q: QFunction, profile: Profile, path: Path, maximizer: Deploya
 def load_policy(
     path: Path, profile: Profile, dtype: torch.dtype = torch.float32, name: str = "torchscript"
 ) -> "TorchScriptPolicy":
-    """The policy in `path`, tried out once. Raises IncompatibleModel when it is damaged or made for other inputs.
+    """The policy in `path`, tried out once. TorchScript is code, and this runs it: only for files you trust.
+
+    Raises IncompatibleModel when the file is damaged or made for other inputs.
 
     `dtype=torch.bfloat16` runs the network in half the precision, which is several times faster for the paper's network
     on processors that have instructions for it; its Q then differs in the third digit.

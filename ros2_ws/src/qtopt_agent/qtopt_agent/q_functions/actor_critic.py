@@ -17,6 +17,7 @@ class ActorCriticQFunction(NetworkQFunction):
     convolutions towards whatever makes Q large.
     """
 
+    kind = "actor_critic"
     proposes = True
 
     def __init__(self, network: ContextNetwork, profile: Profile) -> None:

@@ -18,6 +18,9 @@ class QFunction(nn.Module, ABC):
     Images are uint8 [B, H, W, 3], states float [B, S] and actions float [B, N, A], all in the profile's own units.
     """
 
+    kind, risk, risk_level = "scalar", "neutral", 0.0
+    """As in `make_q_function`."""
+
     proposes = False
     """Whether `propose` names good actions, so that nothing needs to be searched."""
 

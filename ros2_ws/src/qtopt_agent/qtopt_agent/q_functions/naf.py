@@ -17,6 +17,7 @@ class NafQFunction(NetworkQFunction):
     mu_k(s) = tanh(...).
     """
 
+    kind = "naf"
     proposes = True
 
     _max_angle: Tensor

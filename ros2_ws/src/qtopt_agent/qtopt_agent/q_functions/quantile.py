@@ -22,6 +22,7 @@ class QuantileQFunction(NetworkQFunction):
     same state and action always have the same value. The weights do not depend on the risk and can act under another.
     """
 
+    kind = "quantile"
     _acting_cosines: Tensor
 
     def __init__(

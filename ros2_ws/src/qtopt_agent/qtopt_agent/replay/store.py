@@ -1,9 +1,10 @@
-"""Transitions in memory-mapped files: every frame once, whole episodes in a ring, readable after a kill."""
+"""Transitions in memory-mapped files: every frame once, whole episodes in a ring, checked when opened again."""
 
 import json
 import os
 from collections import deque
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.episode import Episode
-from qtopt_agent.core.errors import InvalidInput, StorageError
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.documents import read_json
+from qtopt_agent.replay.array_files import create_array, open_array
 from qtopt_agent.replay.batch import Batch, Sequences
 
-FORMAT = 2
+FORMAT = 3
 OFF_POLICY, ON_POLICY = 0, 1
+_LOW = 0xFFFFFFFF
 REMEMBERED = 200  # outcomes of episodes, of either source
 
 
@@ -72,6 +75,7 @@ class StoreSpec:
             "source": (np.uint8, ()),
             "remaining": (np.int32, ()),  # steps from here to the episode's final observation
             "episode": (np.int64, ()),
+            "checksum": (np.uint64, ()),  # of the whole episode, in each of its rows
         }
 
 
@@ -98,69 +102,65 @@ class _RowQueue:
 class TransitionStore:
     """A ring of whole episodes in `folder`; a full store forgets its oldest episodes.
 
-    An episode counts once the number in `committed.npy` passes its own, which happens after its data is written. A
-    process killed at any moment therefore leaves whole episodes only.
+    `held.npy` says which episodes count: from the number of the oldest to below that of the next. An episode is dropped
+    there before it is overwritten, and counts there after it is written, so a process killed at any moment leaves whole
+    episodes only. Each has a checksum, written with it and compared when the store is opened, about 2 s a GB.
     """
 
-    def __init__(self, folder: Path, spec: StoreSpec) -> None:
-        """Open `folder`, or create it at its full size.
+    def __init__(self, folder: Path, spec: StoreSpec, new: bool | None = None) -> None:
+        """Open `folder`, or create it at its full size; `new` says which of both, by default what is there does.
 
-        Raises InvalidInput where it holds a store of another format or specification, StorageError where the disk is
-        too small.
+        Raises InvalidInput where it holds a store of another format or specification, or one whose files are damaged,
+        StorageError where the disk is too small. Single episodes that are damaged are left out, see `damage`.
         """
-        self.spec = spec
-        folder.mkdir(parents=True, exist_ok=True)
+        self.spec, self.folder = spec, folder
         header = folder / "store.json"
-        wanted = json.dumps({"format": FORMAT, **asdict(spec)}, indent=1)
-        fresh = not header.exists()
-        if not fresh:
-            found = read_json(header)
-            made_as = found.get("format") if isinstance(found, dict) else None
-            if made_as != FORMAT:
-                raise InvalidInput(
-                    f"replay store {folder} has format {made_as}, expected {FORMAT}: another version of "
-                    "this software made it; start a new run"
-                )
-            if found != json.loads(wanted):
-                raise InvalidInput(f"replay store {folder} holds {found}, expected {wanted}")
+        new = not header.exists() if new is None else new
+        if not new:
+            _check_header(header, spec)
+        folder.mkdir(parents=True, exist_ok=True)
         self._files: list[np.memmap[Any, Any]] = []
 
         def column(name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
             if 0 in shape:  # a part that the profile lacks; zero bytes cannot be mapped
                 return np.zeros(shape, dtype)
-            path = folder / f"{name}.npy"
-            if fresh:
-                mapped = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-                _reserve(path)
-            else:
-                mapped = np.lib.format.open_memmap(path, mode="r+")
-                if mapped.shape != shape or mapped.dtype != dtype:
-                    raise InvalidInput(f"{path} is {mapped.dtype} {mapped.shape}, expected {dtype} {shape}")
+            mapped = (create_array if new else open_array)(folder / f"{name}.npy", np.dtype(dtype), shape)
             self._files.append(mapped)
             return np.asarray(mapped)
 
         self._columns = {
             name: column(name, dtype, (spec.capacity, *shape)) for name, (dtype, shape) in spec.columns().items()
         }
-        self._committed = column("committed", np.int64, (1,))
-        if fresh:
+        self._held = column("held", np.uint64, (2,))
+        if new:
             self._columns["episode"][:] = -1
+            self._held[:] = _guarded(0)
             self.flush()
             temporary = header.with_suffix(".tmp")
-            temporary.write_text(wanted)
+            temporary.write_text(json.dumps(_header(spec), indent=1))
             os.replace(temporary, header)
+        self._check_held()
         self._queues = (_RowQueue(spec.capacity), _RowQueue(spec.capacity))
         self._outcomes: tuple[deque[bool], ...] = (deque(maxlen=REMEMBERED), deque(maxlen=REMEMBERED))
         self._indices: list[RowIndex] = []
         self._episodes: list[int] = []  # first rows, oldest first
         self._oldest = 0
         self._head = 0
+        self._damaged: list[int] = []
         self._recover()
 
     @property
     def episodes_added(self) -> int:
         """Episodes ever appended, those forgotten since included."""
-        return int(self._committed[0])
+        return int(self._held[1]) & _LOW
+
+    @property
+    def damage(self) -> str:
+        """Which episodes were left out because they do not match their checksum; empty where there are none."""
+        if not self._damaged:
+            return ""
+        shown = ", ".join(map(str, self._damaged[:10])) + (", ..." if len(self._damaged) > 10 else "")
+        return f"replay store {self.folder}: {len(self._damaged)} episodes are damaged and left out: {shown}"
 
     @property
     def episodes_held(self) -> int:
@@ -192,12 +192,13 @@ class TransitionStore:
             self._evict_until(self.spec.capacity)
             self._head = 0
         self._evict_until(self._head + rows)
-        place = slice(self._head, self._head + rows)
+        place, number = slice(self._head, self._head + rows), self.episodes_added
         for name, values in data.items():
             self._columns[name][place] = values
         self._columns["remaining"][place] = np.arange(rows)[::-1]
-        self._columns["episode"][place] = self._committed[0]
-        self._committed[0] += 1  # the commit: one aligned store, after everything else
+        self._columns["episode"][place] = number
+        self._columns["checksum"][place] = self._checksum(place)
+        self._held[1] = _guarded(number + 1)  # the commit: one aligned store, after everything else
         self._enter(self._head)
 
     def sample(
@@ -281,7 +282,7 @@ class TransitionStore:
         return float(np.mean(found)) if found else float("nan")
 
     def flush(self) -> None:
-        """Write everything to disk, the commit counter last."""
+        """Write everything to disk, last of all which episodes count."""
         for mapped in self._files:
             mapped.flush()
 
@@ -343,32 +344,71 @@ class TransitionStore:
             self._queues[self._columns["source"][first]].pop(len(rows))
             for index in self._indices:
                 index.leave(rows)
-            self._columns["episode"][first : first + len(rows) + 1] = -1
             self._oldest += 1
+            left = self._episodes[self._oldest : self._oldest + 1]
+            self._held[0] = _guarded(int(self._columns["episode"][left[0]]) if left else self.episodes_added)
+            self._columns["episode"][first : first + len(rows) + 1] = -1
         if self._oldest > 10_000:
             del self._episodes[: self._oldest]
             self._oldest = 0
 
+    def _check_held(self) -> None:
+        oldest, following = (int(value) & _LOW for value in self._held)
+        if self._held.tolist() != [_guarded(oldest), _guarded(following)] or not (
+            oldest <= following <= oldest + self.spec.capacity
+        ):
+            raise InvalidInput(
+                f"{self.folder / 'held.npy'} is damaged: it holds {self._held.tolist()}; start a new run"
+            )
+
+    def _checksum(self, place: slice) -> int:
+        """Of all columns in `place` but this one."""
+        digest = blake2b(digest_size=8)
+        for name, values in self._columns.items():
+            if name != "checksum":
+                digest.update(values[place].data)
+        return int.from_bytes(digest.digest(), "little")
+
     def _recover(self) -> None:
-        """Rebuild the queues from committed, complete episodes; forget what a kill left of others."""
-        number, remaining = self._columns["episode"], self._columns["remaining"]
-        number[number >= self._committed[0]] = -1
+        """Rebuild the queues from the episodes that count and are whole; forget what a kill left of others."""
+        number, checksum = self._columns["episode"], self._columns["checksum"]
+        oldest, following = (int(value) & _LOW for value in self._held)
+        if (forgotten := (number != -1) & ((number < oldest) | (number >= following))).any():
+            number[forgotten] = -1
         rows = np.flatnonzero(number >= 0)
-        numbers, firsts, counts = np.unique(number[rows], return_index=True, return_counts=True)
-        for n, first, count in zip(numbers, rows[firsts], counts, strict=True):
-            if count == remaining[first] + 1:
-                self._enter(int(first))
+        found, where, counts = np.unique(number[rows], return_index=True, return_counts=True)
+        places = {
+            int(n): slice(int(first), int(first + count))
+            for n, first, count in zip(found, rows[where], counts, strict=True)
+        }
+        for n in range(oldest, following):
+            place = places.get(n)
+            if place is not None and (checksum[place] == self._checksum(place)).all():
+                self._enter(place.start)
             else:
-                number[number == n] = -1
+                self._damaged.append(n)
 
 
-def _reserve(path: Path) -> None:
-    """Claim the blocks of a mapped file now: a disk that fills up later would end the process without a word."""
-    if not hasattr(os, "posix_fallocate"):  # macOS
-        return
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            raise StorageError(f"replay store needs {size / 1e9:.1f} GB for {path}: {error.strerror}") from error
+def _header(spec: StoreSpec) -> dict[str, Any]:
+    return {"format": FORMAT, **asdict(spec), "image_size": list(spec.image_size)}
+
+
+def _check_header(path: Path, spec: StoreSpec) -> None:
+    found, wanted = read_json(path), _header(spec)
+    if not isinstance(found, dict):
+        raise InvalidInput(f"{path} holds a {type(found).__name__}, expected a dictionary")
+    if found.get("format") != FORMAT:
+        raise InvalidInput(
+            f"replay store {path.parent} has format {found.get('format')!r}, expected {FORMAT}: another version of "
+            "this software made it; start a new run"
+        )
+    for name in found.keys() | wanted.keys():
+        if found.get(name) != wanted.get(name):
+            raise InvalidInput(
+                f"replay store {path.parent}: {name} is {found.get(name)!r}, expected {wanted.get(name)!r}"
+            )
+
+
+def _guarded(count: int) -> int:
+    """`count`, 0 to 2^32 - 1, with its complement above it: a damaged one gives itself away, yet fits one store."""
+    return count | (~count & _LOW) << 32

@@ -16,6 +16,8 @@ from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.writer import new_episode_id
 from qtopt_agent.models import store as model_store
+from qtopt_agent.models.manifest import Manifest
+from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.runtime.agent_inputs import AgentInputs, NotReady
 from qtopt_agent.runtime.agent_values import (
     AgentCommand,
@@ -60,7 +62,7 @@ class AgentCore:
         self.inputs = AgentInputs(profile, settings.inputs)
         self.phase = Phase.OBSERVING
         self.q = float("nan")
-        self._profile, self._settings, self._writer = profile, settings, writer
+        self.profile, self._settings, self._writer = profile, settings, writer
         self._clock, self._steady = clock, steady
         self._policy: Policy | None = None
         self._goal: Goal | None = None
@@ -96,15 +98,14 @@ class AgentCore:
         """What the last decision of this attempt was made from; None before the first."""
         return self._last
 
-    def load_model(self, folder: Path) -> model_store.Manifest:
-        """Decide with the model in `folder`, or the newest of a store, from the next decision on.
+    def load_model(self, folder: Path, trusted: TrustedKeys | None = None) -> Manifest:
+        """Decide with the model in `folder` from the next decision on; with `trusted`, one of these keys has signed it.
 
-        Verifies and tries it first, in the calling thread: raises IncompatibleModel or InvalidInput and keeps the old.
+        Builds it in the calling thread: raises IncompatibleModel or InvalidInput and keeps the old one.
         """
-        version = folder if (folder / model_store.MANIFEST).exists() else model_store.latest(folder)
-        policy = model_store.load(version, self._profile)
+        policy = model_store.load(folder, self.profile, trusted)
         self.use(policy)
-        return model_store.describe(version)
+        return model_store.describe(folder)
 
     def use(self, policy: Policy) -> None:
         """Decide with `policy` from the next decision on."""
@@ -131,7 +132,7 @@ class AgentCore:
         if goal.max_steps < 0 or not 0 <= goal.timeout < np.inf:
             raise InvalidInput(f"max_steps {goal.max_steps}, timeout {goal.timeout} s: expected 0 or more")
         self._goal = goal
-        self._limit = min(goal.max_steps or self._profile.max_steps, self._profile.max_steps)
+        self._limit = min(goal.max_steps or self.profile.max_steps, self.profile.max_steps)
         self._rng = np.random.default_rng(goal.seed % 2**64)
         self._episode_id = new_episode_id()
         self._steps = []
@@ -177,7 +178,7 @@ class AgentCore:
         policy = self._policy
         assert policy is not None  # `begin` asks for one
         try:
-            observation = self.inputs.observe(clock, self._not_before, len(self._steps) / self._profile.max_steps)
+            observation = self.inputs.observe(clock, self._not_before, len(self._steps) / self.profile.max_steps)
         except NotReady as reason:
             if now - self._since > self._settings.input_timeout:
                 return self._end(Outcome.NO_INPUT, str(reason), clock)
@@ -186,7 +187,7 @@ class AgentCore:
         self.phase = Phase.DECIDING
         try:
             decision = policy.decide(observation, self._rng)
-            action = Action.from_vector(self._profile.action_space.project(decision.action))
+            action = Action.from_vector(self.profile.action_space.project(decision.action))
         except InvalidInput as error:
             return self._end(Outcome.INFERENCE_FAILED, str(error), clock)
         if self._cancelled.is_set():
@@ -223,7 +224,7 @@ class AgentCore:
         if self._final is None:
             try:
                 self._final = self.inputs.observe(
-                    clock, self._not_before, (len(self._steps) + 1) / self._profile.max_steps
+                    clock, self._not_before, (len(self._steps) + 1) / self.profile.max_steps
                 )
             except NotReady as reason:
                 if waited > self._settings.input_timeout:
@@ -245,7 +246,7 @@ class AgentCore:
             pending.observation,
             pending.action.to_vector(),
             pending.executed.to_vector(),
-            self._profile.reward(terminal, success),
+            self.profile.reward(terminal, success),
             terminal,
             command.q,
             command.inference_stamp,
@@ -276,7 +277,7 @@ class AgentCore:
                 final,
                 success,
                 truncated,
-                self._profile.name,
+                self.profile.name,
                 self.model_version,
                 "greedy",
                 goal.seed,

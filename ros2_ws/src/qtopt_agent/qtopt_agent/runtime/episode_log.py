@@ -10,7 +10,7 @@ from pathlib import Path
 from qtopt_agent.core.errors import InvalidInput, QtoptError, StorageError
 from qtopt_agent.episodes.label import write_label
 from qtopt_agent.episodes.messages import EVENT, SAME, START, STEP, received, stamp_of
-from qtopt_agent.episodes.recording import PARTIAL, Recording
+from qtopt_agent.episodes.recording import PARTIAL, Recording, check_episode_id
 from qtopt_agent.episodes.repair import repair_folder
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.perception.frame_gaps import FrameGaps
@@ -145,7 +145,8 @@ class EpisodeLog:
         """Correct the outcome of an episode that is on disk. Raises InvalidInput where it is not; or StorageError."""
         if self._recording and self._recording.episode_id == episode_id:
             raise InvalidInput(f"episode {episode_id} is being recorded: label it when it has ended")
-        found = [] if not episode_id or set(episode_id) & set("/*?[") else list(self._root.glob(f"*/*/{episode_id}"))
+        check_episode_id(episode_id)
+        found = list(self._root.glob(f"*/*/{episode_id}"))
         if len(found) != 1:
             raise InvalidInput(f"{len(found)} episodes {episode_id!r} below {self._root}, expected 1")
         write_label(found[0], success, author)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import get_profile
-from qtopt_agent.learning.checkpoint import load_checkpoint
 from qtopt_agent.learning.parts import make_network
-from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import make_maximizer
 from qtopt_agent.models.store import publish
 from qtopt_agent.policies.scripted_module import DeployableMaximizer
+from qtopt_agent.runtime.saved_run import preset_of, read_run
 from qtopt_agent.simulation import PRIVILEGED_SIZE
 
 COMMANDS = "commands.txt"
@@ -25,8 +24,8 @@ def export_run(
     The search at run time need not be that of training; `maximizer` is the preset's if not given. Raises InvalidInput
     for one that cannot be deployed, IncompatibleModel if the run is damaged, else as `publish`.
     """
-    state = load_checkpoint(run / "checkpoint.pt")
-    preset = load_preset(str(run / "preset.yaml"))
+    state = read_run(run)
+    preset = preset_of(state, run)
     profile = get_profile(preset.profile)
     q = make_network(preset, profile, PRIVILEGED_SIZE)
     try:

@@ -17,12 +17,13 @@ from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.episodes.reader import find_episodes, read_episode
-from qtopt_agent.learning.checkpoint import load_checkpoint
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.perception.ingest import fit, ingest_spec
 from qtopt_agent.replay.store import StoreSpec, TransitionStore
 from qtopt_agent.runtime.export import COMMANDS, export_run
 from qtopt_agent.runtime.memory import keep_freed_memory
+from qtopt_agent.runtime.one_process import one_process
+from qtopt_agent.runtime.saved_run import CHECKPOINT, preset_of, read_run
 from qtopt_agent.runtime.training import Training
 from qtopt_agent.simulation import PRIVILEGED_SIZE
 
@@ -54,13 +55,20 @@ class Round:
 def train(order: Round, report: Report) -> Path:
     """Do it, and return the model's folder; progress goes to `report`.
 
-    Raises InvalidInput where no episode can be learned from, else as `Training` and `export_run` do.
+    Raises InvalidInput where no episode can be learned from or another process is at the run, else as `Training` and
+    `export_run` do.
     """
+    Path(order.run).mkdir(parents=True, exist_ok=True)
+    with one_process(Path(order.run)):
+        return _train(order, report)
+
+
+def _train(order: Round, report: Report) -> Path:
     run, episodes = Path(order.run), Path(order.episodes)
-    resume = (run / "checkpoint.pt").exists()
+    resume = (run / CHECKPOINT).exists()
     preset = _preset(order, run if resume else None, episodes)
     profile = get_profile(preset.profile)
-    skipped = _take(profile, preset, run, episodes)
+    skipped = _take(profile, preset, run, episodes, new=None if not resume else False)
     if skipped:
         report({"skipped": len(skipped), "why": skipped[-1]})
 
@@ -96,8 +104,8 @@ def fit_episode(episode: Episode, profile: Profile) -> Episode:
 
 def _preset(order: Round, resumed: Path | None, episodes: Path) -> Preset:
     if resumed is not None:
-        done = load_checkpoint(resumed / "checkpoint.pt")["learner"]["step"]
-        return replace(load_preset(str(resumed / "preset.yaml")), steps=done + order.steps)
+        saved = read_run(resumed)
+        return replace(preset_of(saved, resumed), steps=saved["learner"]["step"] + order.steps)
     preset = replace(load_preset(order.preset).override(list(order.settings)), steps=order.steps)
     first = next(find_episodes(episodes), None)
     if first is None:
@@ -107,14 +115,14 @@ def _preset(order: Round, resumed: Path | None, episodes: Path) -> Preset:
     return preset
 
 
-def _take(profile: Profile, preset: Preset, run: Path, episodes: Path) -> list[str]:
+def _take(profile: Profile, preset: Preset, run: Path, episodes: Path, new: bool | None) -> list[str]:
     """Add the episodes that are new to the run's replay store; returns why others were not."""
     privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
-    store = TransitionStore(run / "replay", StoreSpec.of(profile, preset.capacity, privileged))
+    store = TransitionStore(run / "replay", StoreSpec.of(profile, preset.capacity, privileged), new)
     used = run / USED
     known = set(used.read_text(encoding="utf-8").splitlines()) if used.exists() else set()
     skipped = []
-    with used.open("a", encoding="utf-8") as file:
+    with used.open("a", encoding="utf-8", buffering=1) as file:  # a line is written with its episode, kill or not
         for folder in find_episodes(episodes):
             if folder.name in known:
                 continue

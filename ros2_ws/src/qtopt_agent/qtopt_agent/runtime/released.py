@@ -1,5 +1,6 @@
 """Where the models are that came with the package. Without torch, for launch files: ROS 2's own Python may lack it."""
 
+import os
 from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput
@@ -11,3 +12,17 @@ def released_models() -> Path:
         if folder.is_dir():
             return folder
     raise InvalidInput("there is no folder models here, nor one that came with the package: name a model with --model")
+
+
+def find_model(name: str | Path) -> Path:
+    """The model that `name` means: a folder or, where there is none, the released model of that name.
+
+    Raises InvalidInput where there is neither.
+    """
+    folder = Path(name).expanduser()
+    if os.path.exists(folder):  # unlike Path's, this takes any text
+        return folder
+    released = {path.name: path for path in sorted(released_models().glob("[!.]*/"))}
+    if str(name) not in released:
+        raise InvalidInput(f"{name} is not a model: no folder, and none of the released ones ({', '.join(released)})")
+    return released[str(name)]

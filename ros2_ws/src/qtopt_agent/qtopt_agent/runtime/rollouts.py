@@ -32,7 +32,8 @@ class RolloutPlan:
     """What every episode has in common.
 
     policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
-    folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people.
+    folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
+    run the code in the model's policy.pt instead of what its weights make.
     """
 
     policy: str
@@ -43,6 +44,7 @@ class RolloutPlan:
     max_meshes: int | None = None
     episodes: Path | None = None
     picture: tuple[int, int] | None = None
+    policy_pt: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class _Worker:
         warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
         self._robot = make_robot(plan.profile, plan.objects, plan.clutter, max_meshes=plan.max_meshes)
         self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
-        self._policy = _Timed(_make_policy(plan.policy, plan.profile))
+        self._policy = _Timed(_make_policy(plan))
         self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
 
     def run(self, index: int) -> Rollout:
@@ -176,7 +178,8 @@ class RandomPolicy:
         return Decision(self._space.sample(rng))
 
 
-def _make_policy(name: str, profile: Profile) -> Policy:
+def _make_policy(plan: RolloutPlan) -> Policy:
+    name, profile = plan.policy, plan.profile
     if name == "random":
         return RandomPolicy(profile)
     if name == "scripted":
@@ -185,10 +188,10 @@ def _make_policy(name: str, profile: Profile) -> Policy:
         return ScriptedPolicy(profile)
     import torch
 
-    from qtopt_agent.models.store import load
+    from qtopt_agent.models.store import load, load_policy_pt
 
     torch.set_num_threads(1)
-    return load(Path(name), profile)
+    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)
 
 
 @lru_cache(maxsize=1)

@@ -1,11 +1,14 @@
 """A training run: one learner process, and actor processes that bring it episodes."""
 
 import json
+import math
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +20,7 @@ from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.documents import yaml_text
 from qtopt_agent.episodes.reader import iter_episodes
-from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from qtopt_agent.learning.checkpoint import save_checkpoint, save_weights
 from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.handover import learned_is_next
 from qtopt_agent.learning.learner import Learner
@@ -28,9 +31,9 @@ from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
 from qtopt_agent.runtime.actors import ActorPool, Order, Result
 from qtopt_agent.runtime.interrupts import first_interrupt
+from qtopt_agent.runtime.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 
-FORMAT = 2  # of checkpoint.pt
 SCALARS_EVERY = 100  # steps
 WAIT = 0.2  # s
 
@@ -64,20 +67,24 @@ class Training:
     ) -> None:
         """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
 
-        A resumed run goes on with its own seed. `report` is told the gradient step and its metrics every 100 steps.
+        A resumed run goes on with its own seed; where it cannot go on with `preset`, nothing on the disk changes.
+        `report` is told the gradient step and its metrics every 100 steps.
         """
         self.preset, self.out, self.seed, self._actors, self._report = preset, out, seed, actors, report
-        self._collect = collect is not False
-        self._checkpoint, self._acting = out / "checkpoint.pt", out / "acting.safetensors"
+        self._checkpoint, self._acting = out / CHECKPOINT, out / "acting.safetensors"
         if resume != self._checkpoint.exists():
             raise InvalidInput(
                 f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
             )
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "preset.yaml").write_text(yaml_text(asdict(preset)))
+        saved = read_run(out) if resume else None
+        if saved is not None:
+            preset.check_goes_on(preset_of(saved, out))
+            self.seed = saved["seed"]
+        self._collect = collect is not False if saved is None or collect is not None else saved["collect"]
+        if self._collect and actors < 1:
+            raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
         profile = get_profile(preset.profile)
         privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
-        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.capacity, privileged))
         mirrors = [
             Mirror(
                 axis,
@@ -87,20 +94,28 @@ class Training:
             )
             for axis, flipped in MIRRORS
         ]
-        network = make_network(preset, profile, privileged, seed)
-        self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors)
-        self._rng = np.random.default_rng([seed, 2])
-        self._feed = Feed(self.learner, self.store, self._rng)
+        network = make_network(preset, profile, privileged, self.seed)
+        self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), self.seed, mirrors)
+        self._rng = np.random.default_rng([self.seed, 2])
         self._minutes_before = 0.0
-        if resume:
-            self._load(collect)
-        elif episodes is not None:
+        if saved is not None:
+            self._restore(saved)
+        new = False if resume else True if episodes is not None else None
+        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.capacity, privileged), new)
+        if saved is not None and self.store.episodes_added < saved["episodes"]:
+            raise IncompatibleModel(
+                f"{self._checkpoint} was made with {saved['episodes']} episodes, the replay store beside it has seen "
+                f"{self.store.episodes_added}"
+            )
+        if self.store.damage:
+            print(self.store.damage, file=sys.stderr)
+        self._feed = Feed(self.learner, self.store, self._rng)
+        if episodes is not None and not resume:
             for episode in iter_episodes(episodes):
                 self.store.append(episode, on_policy=episode.policy != "scripted")
-        if self._collect and actors < 1:
-            raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
         if not self._collect and self.store.transitions() == 0:
             raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
+        (out / "preset.yaml").write_text(yaml_text(asdict(preset)))  # for people; the checkpoint has its own
         self._ordered = self.store.episodes_added
         self._evaluations: dict[tuple[int, str], list[bool]] = defaultdict(list)
         self._success: dict[str, float] = {}
@@ -123,11 +138,10 @@ class Training:
             window, window_step, window_episodes = time.monotonic(), learner.step_count, self.store.episodes_added
             while learner.step_count < preset.steps and not interrupted and time.monotonic() < deadline:
                 ready = self._may_step()
+                if not ready:
+                    bar.update(task, description=f"collecting: {self.store.episodes_added} of {self._due()} episodes")
                 self._exchange(pool, 0.0 if ready else WAIT)
                 if not ready:
-                    bar.update(
-                        task, description=f"collecting: {self.store.episodes_added} of {self._due():.0f} episodes"
-                    )
                     continue
                 metrics = self._step()
                 step = learner.step_count
@@ -165,29 +179,25 @@ class Training:
             "seed": self.seed,
             "collect": self._collect,
             "minutes": self._minutes(),
+            "preset": asdict(self.preset),
         }
         save_checkpoint(self._checkpoint, state)
 
-    def _load(self, collect: bool | None) -> None:
-        state = load_checkpoint(self._checkpoint)
-        if state.get("format") != FORMAT:
-            raise IncompatibleModel(f"{self._checkpoint} has format {state.get('format')}, expected {FORMAT}")
-        if self.store.episodes_added < state["episodes"]:
-            raise IncompatibleModel(
-                f"{self._checkpoint} was made with {state['episodes']} episodes, the replay store beside it has seen "
-                f"{self.store.episodes_added}"
-            )
-        self.learner.load_state_dict(state["learner"])
-        self._rng.bit_generator.state = json.loads(state["rng"])
-        self.seed, self._minutes_before = state["seed"], state["minutes"]
-        self._collect = state["collect"] if collect is None else collect
+    def _restore(self, saved: dict[str, Any]) -> None:
+        try:
+            self.learner.load_state_dict(saved["learner"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise IncompatibleModel(f"{self._checkpoint} does not fit its own preset: {error}") from error
+        self._rng.bit_generator.state = json.loads(saved["rng"])
+        self._minutes_before = saved["minutes"]
 
     def _may_step(self) -> bool:
         return not self._collect or self.store.episodes_added >= self._due()
 
-    def _due(self) -> float:
+    def _due(self) -> int:
         """Episodes that must be there before the next gradient step."""
-        return self.preset.min_episodes + self.learner.step_count * self.preset.episodes_per_1000_steps / 1000
+        steps = self.learner.step_count
+        return math.ceil(self.preset.min_episodes + steps * self.preset.episodes_per_1000_steps / 1000)
 
     def _minutes(self) -> float:
         """Time spent on this run, the parts before it was resumed included."""

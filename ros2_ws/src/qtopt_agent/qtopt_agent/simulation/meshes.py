@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput, StorageError
+from qtopt_agent.core.folders import walk
 from qtopt_agent.simulation.convex import convex_parts
 from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.mesh_files import read_mesh
@@ -38,10 +39,11 @@ def load_meshes(
 ) -> list[ObjectSpec]:
     """One object for every .obj and .stl file in `folder` and below, or the first `limit` of them by name.
 
-    `on_mesh(ready, total)` is called after each. Meshes that cannot be used are left out with one warning that lists
-    them. Raises InvalidInput when there is none that can.
+    Links are followed. `on_mesh(ready, total)` is called after each. Meshes that cannot be used are left out with one
+    warning that lists them. Raises InvalidInput when there is none that can.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".obj", ".stl") and p.is_file())[:limit]
+    found = (where / name for where, _, names in walk(folder) for name in names)
+    paths = sorted(p for p in found if p.suffix.lower() in (".obj", ".stl") and p.is_file())[:limit]
     if not paths:
         raise InvalidInput(f"{folder}: no .obj or .stl file in it")
     specs, failures = [], []

@@ -1,0 +1,89 @@
+"""Which values a setting may have, written beside it: `Annotated[int, Range(1, 9)]`, `Literal["a", "b"]`."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from qtopt_agent.core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, without `low` where `above`, without `high` where `below`; NaN is in none."""
+
+    low: float
+    high: float
+    above: bool = False
+    below: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        lower = self.low < value if self.above else self.low <= value
+        return lower and (value < self.high if self.below else value <= self.high)
+
+    def __str__(self) -> str:
+        if self.above:
+            return f"above {self.low:,}, at most {self.high:,}"
+        return f"from {self.low:,} to {'below ' if self.below else ''}{self.high:,}"
+
+
+def converted(name: str, value: Any, kind: Any) -> Any:
+    """`value` as `kind` says: a class, Annotated with a Range, a Literal, or a tuple of these.
+
+    1e4 and "10_000" may stand for a whole number. Raises InvalidInput naming `name`, its value and what
+    was expected.
+    """
+    try:
+        return _converted(value, kind)
+    except (TypeError, ValueError, OverflowError) as error:
+        shown = repr(value)
+        raise InvalidInput(
+            f"{name} is {shown if len(shown) <= 100 else shown[:100] + '...'}, expected {_expected(kind)}"
+        ) from error
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """Raises TypeError, ValueError or OverflowError where `value` is not of `kind`."""
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        if not isinstance(value, (list, tuple)):
+            raise TypeError
+        if kinds[1:] == (Ellipsis,):
+            kinds = kinds[:1] * len(value)
+        return tuple(_converted(part, of) for part, of in zip(value, kinds, strict=True))
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError
+        return value
+    if get_origin(kind) is Annotated:
+        kind, allowed = get_args(kind)
+        number = _converted(value, kind)
+        if number not in allowed:
+            raise ValueError
+        return number
+    if kind in (bool, str) or isinstance(value, bool):
+        if type(value) is not kind:
+            raise TypeError
+        return value
+    if kind is int and isinstance(value, int):
+        return value
+    number = float(value)
+    if not math.isfinite(number) or number != kind(number):
+        raise ValueError
+    return kind(number)
+
+
+def _expected(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        if kinds[1:] == (Ellipsis,):
+            return f"a list, each {_expected(kinds[0])}"
+        return f"a list of {len(kinds)}, each {_expected(kinds[0])}"
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    if get_origin(kind) is Annotated:
+        of, allowed = get_args(kind)
+        return f"{_NAMES[of]} {allowed}"
+    return _NAMES[kind]
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
