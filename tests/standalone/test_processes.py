@@ -60,8 +60,8 @@ def test_output_carries_the_nodes_name_and_settings_reach_the_node(environment: 
     with Processes([node], output=output, environment=environment) as graph:
         assert graph.wait() == 0
     lines = output.getvalue().splitlines()
-    assert "[one] and on stderr" in lines
-    (said,) = [line for line in lines if line.startswith("[one] hello")]
+    assert "[cell/one] and on stderr" in lines
+    (said,) = [line for line in lines if line.startswith("[cell/one] hello")]
     for word in ("__node:=one", "__ns:=/cell", "camera:=/wrist/camera", "--params-file"):
         assert word in said
 

@@ -17,7 +17,7 @@ from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import SetBool, Trigger
 
 PROFILE = Path(__file__).parents[3] / "ros2_ws/src/qtopt_agent/config/arms/mujoco.yaml"
-TWIST = {"output": {"type": "twist", "topic": "/arm/target_twist"}}
+TWIST = {"output": {"type": "twist", "topic": "arm/target_twist"}}
 SLOW = {"limits": {"speed": 0.05, "acceleration": 1.0}}  # so that a motion of 6 cm takes over a second
 
 
@@ -41,17 +41,17 @@ class Arm:
         self.out = {
             kind: node.create_publisher(kind, topic, qos_profile_sensor_data)
             for kind, topic in (
-                (Image, "/camera/image_raw"),
-                (JointState, "/gripper/joint_states"),
-                (PoseStamped, "/arm/pose"),
+                (Image, "camera/image_raw"),
+                (JointState, "gripper/joint_states"),
+                (PoseStamped, "arm/pose"),
             )
         }
-        node.create_subscription(TwistStamped, "/arm/target_twist", self.on_twist, 100)
-        node.create_subscription(SafetyStatus, "/qtopt/safety", self.states.append, 100)
-        self.commands = node.create_publisher(GraspCommand, "/qtopt/command", 10)
+        node.create_subscription(TwistStamped, "arm/target_twist", self.on_twist, 100)
+        node.create_subscription(SafetyStatus, "qtopt/safety", self.states.append, 100)
+        self.commands = node.create_publisher(GraspCommand, "qtopt/command", 10)
         self.clients = {
-            "arm": node.create_client(SetBool, "/arm_driver/arm"),
-            "resume": node.create_client(Trigger, "/arm_driver/resume"),
+            "arm": node.create_client(SetBool, "arm_driver/arm"),
+            "resume": node.create_client(Trigger, "arm_driver/resume"),
         }
         self.sequence, self.on = 0, True
         self.thread = threading.Thread(target=self.loop, daemon=True)

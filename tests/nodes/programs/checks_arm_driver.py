@@ -3,13 +3,19 @@
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from arm_tools import Arm, driver
-from graph_tools import Spinning, running, until
+from graph_tools import Diagnosed, Spinning, running, started, until
+from harness import alone, raises
 from qtopt_msgs.msg import SafetyStatus as Status
 from rosgraph_msgs.msg import Clock
+
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.nodes import settings
+from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.standalone.processes import NodeDescription
 
 QUICK = {"ages": {"camera": 0.4, "gripper": 1.0, "pose": 1.0, "command": 0.5}}
 
@@ -47,6 +53,31 @@ def check_a_driver_without_a_workspace_does_not_start():
     with running(("arm_driver", {"autostart": True, "pose_topic": "/arm/pose"})) as graph:
         until(lambda: graph.ended("arm_driver"), "it ends")
         assert "workspace.low is missing" in graph.said()
+
+
+def check_a_setting_that_no_node_has_is_refused_by_name():
+    with alone("-p", "limits.sped:=0.02") as node:
+        refused = raises(InvalidInput, declare, node, settings.ARM_DRIVER)
+        assert "limits.sped" in str(refused) and "limits.speed" in str(refused), refused
+    with alone("-p", "image_age:=0.2", "-p", "use_sim_time:=false") as node:  # the agent's, in a file for both
+        declare(node, settings.ARM_DRIVER)
+
+
+def check_two_arms_each_in_a_namespace_do_not_hear_each_other():
+    name, parameters = driver()
+    sides = ["left", "right"]
+    nodes = [NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters, namespace=side) for side in sides]
+    with ExitStack() as stack:
+        stack.enter_context(started(nodes))
+        spaces = [["--ros-args", "-r", f"__ns:=/{side}"] for side in sides]
+        probes = [stack.enter_context(Spinning("probe", args=space)) for space in spaces]
+        left, right = (stack.enter_context(Arm(probe.node)) for probe in probes)
+        diagnosed = Diagnosed(right.node)
+        left.armed()
+        left.moving()
+        until(lambda: {"left/arm_driver", "right/arm_driver"} <= diagnosed.by_name.keys(), "each says who it is")
+        assert right.states and not right.twists and right.position[0] == 0.0
+        assert {(status.state, status.asked.writer) for status in right.states} == {(Status.DISARMED, "")}
 
 
 def check_a_motion_is_carried_out_and_ends():

@@ -54,9 +54,10 @@ def check_stopped_in_mid_motion_the_arm_stands_and_no_process_is_left():
 
 
 def check_a_setting_that_makes_no_sense_ends_the_launch_and_is_named():
-    with folder() as root, Launch(root, {"buffer": 0}, record=root / "episodes") as launch:
+    with folder() as root, Launch(root, {"disk": {"stop": 3.0}}, record=root / "episodes") as launch:
         launch.gone()
-        assert "buffer" in launch.said() and launch.process.returncode == 1, launch.said()
+        assert "expected 0 <= stop < go on" in launch.said(), launch.said()
+        assert launch.process.returncode == 1
 
 
 def check_attempts_end_the_graph_and_count():

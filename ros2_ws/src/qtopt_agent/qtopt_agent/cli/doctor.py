@@ -22,6 +22,7 @@ def doctor(
     camera: Annotated[
         str | None, typer.Option(help="Size of the camera's pictures, WIDTHxHEIGHT in px, that the model has to fit.")
     ] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the running graph.")] = "",
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to listen to a running graph, s.")] = 3.0,
     json_file: JsonFile = None,
 ) -> None:
@@ -34,7 +35,7 @@ def doctor(
     from qtopt_agent.runtime.released import find_model
 
     size = _size(camera) if camera else None
-    findings = _running_graph(seconds) if arm is None and model is None else []
+    findings = _running_graph(seconds, namespace) if arm is None and model is None else []
     if arm is not None:
         findings += examine_arm_file(arm_file(arm))
     if model is not None:
@@ -54,7 +55,7 @@ def show(findings: "list[Finding]") -> None:
             typer.echo(f"{'':8}-> {printable(finding.advice)}")
 
 
-def _running_graph(seconds: float) -> "list[Finding]":
+def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
     """What the node `doctor` finds, on ROS 2 where it is installed."""
     import os
     import subprocess
@@ -70,9 +71,8 @@ def _running_graph(seconds: float) -> "list[Finding]":
     if not ros_is_installed():
         command[2:] = ["qtopt_agent.standalone.run", module]
         environment.setdefault("CYCLONEDDS_URI", loopback())  # as `qtopt launch` does
-    done = subprocess.run(
-        [*command, "--ros-args", "-p", f"seconds:={seconds:.3f}"], env=environment, stdout=subprocess.PIPE, text=True
-    )
+    command += ["--ros-args", "-p", f"seconds:={seconds:.3f}", "-r", f"__ns:=/{namespace.strip('/')}"]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0 or not done.stdout.strip():
         raise QtoptError(f"could not look at the graph: the doctor's node ended with exit code {done.returncode}")
     found = json.loads(done.stdout.splitlines()[-1])

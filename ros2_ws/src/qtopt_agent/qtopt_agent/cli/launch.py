@@ -54,6 +54,6 @@ def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, in
         raise InvalidInput("simulator is gazebo, which needs ROS 2 and its ros_gz_bridge: use mujoco")
     domain_id()  # refused here, once, instead of in each node
     environment = {} if network or "CYCLONEDDS_URI" in os.environ else {"CYCLONEDDS_URI": loopback()}
-    ending = [node.name for node in nodes if node.name in ENDING]
+    ending = [node.label for node in nodes if node.name in ENDING]
     with Processes(nodes, environment=environment) as processes:
         return processes.wait(until=lambda: bool(interrupted) or any(processes.ended(name) for name in ending))

@@ -23,7 +23,7 @@ from qtopt_agent.core.profile import get_profile
 from qtopt_agent.models import store as model_store
 from qtopt_agent.models.manifest import MANIFEST, Manifest
 from qtopt_agent.models.signatures import read_trusted
-from qtopt_agent.nodes import conversions, diagnostics, topics
+from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
@@ -31,27 +31,10 @@ from qtopt_agent.perception.frame_gaps import FrameGaps
 from qtopt_agent.runtime.agent_core import AgentCore
 from qtopt_agent.runtime.agent_inputs import InputLimits
 from qtopt_agent.runtime.agent_values import AgentOutput, AgentSettings, GraspResult, Outcome, Phase
-from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.runtime.model_changes import ModelChanges
 
-FRAME = "gripper"
 IDLE = 0.02  # s between two looks at the attempt while no message comes
 CANCEL_TIME = 1.0  # s that the action server may take to note a cancel that it has accepted
-
-PARAMETERS = (
-    Parameter("model", "", "Folder of a model, or of a store of models: then the newest one."),
-    Parameter("trusted_keys", "", "File of public keys, one of which must have signed a model; empty: any model."),
-    Parameter("watch", 2.0, "Time between two looks for a newer model in the store, s; 0 for none.", 0.0, 3600.0),
-    Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
-    Parameter("image_age", 0.3, "Oldest image to decide from, s.", 0.01, 10.0),
-    Parameter("mismatch", 0.05, "Most time between the image and the state it goes with, s.", 0.001, 1.0),
-    Parameter("input_timeout", 2.0, "Wait for a usable image and state, s.", 0.1, 60.0),
-    Parameter("motion_timeout", 10.0, "Wait for the end of one motion, s.", 0.1, 120.0),
-    Parameter("status_timeout", 1.0, "Longest silence of the arm driver, s.", 0.1, 10.0),
-    Parameter("judge_timeout", 10.0, "Wait for the success detector, s.", 0.0, 120.0),
-    Parameter("judge", topics.JUDGE, "Service that says whether a grasp has succeeded; empty: nobody does."),
-    Parameter("repeat", 0.05, "Time between two repetitions of a command while its motion lasts, s.", 0.01, 1.0),
-)
 
 
 class Agent(LifecycleNode):
@@ -59,7 +42,7 @@ class Agent(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("agent")
-        self._p = declare(self, PARAMETERS)
+        self._p = declare(self, settings.AGENT)
         self._core: AgentCore | None = None
         self._active = False
         self._asked_judge = False
@@ -82,7 +65,7 @@ class Agent(LifecycleNode):
             folder = conversions.model_folder(p["model"])
             version = model_store.model_in(folder)
             self._model_profile = profile = get_profile(model_store.verify(version)["profile"])
-            settings = AgentSettings(
+            limits = AgentSettings(
                 InputLimits(p["image_age"], p["mismatch"]),
                 p["input_timeout"],
                 p["motion_timeout"],
@@ -91,7 +74,7 @@ class Agent(LifecycleNode):
                 p["repeat"],
             )
             writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
-            self._core = AgentCore(profile, settings, writer, clock=self._seconds)
+            self._core = AgentCore(profile, limits, writer, clock=self._seconds)
             trusted = read_trusted(Path(p["trusted_keys"]).expanduser()) if p["trusted_keys"] else None
             self._models = ModelChanges(self._core, trusted)
             self._model_out = self.create_publisher(ModelInfo, topics.MODEL, LATCHED)
@@ -103,9 +86,9 @@ class Agent(LifecycleNode):
         self._event_out = self.create_publisher(EpisodeEvent, topics.EVENT, RELIABLE)
         models, goals = MutuallyExclusiveCallbackGroup(), ReentrantCallbackGroup()
         self._judge = self.create_client(JudgeGrasp, p["judge"], callback_group=goals) if p["judge"] else None
-        self.create_subscription(Image, topics.IMAGE, self._on_image, SENSOR)
+        self.create_subscription(Image, p["image_topic"], self._on_image, SENSOR)
         self.create_subscription(GripperState, topics.GRIPPER_STATE, self._on_gripper, SENSOR)
-        self.create_subscription(PoseStamped, topics.POSE, self._on_pose, SENSOR)
+        self.create_subscription(PoseStamped, p["pose_topic"] or topics.POSE, self._on_pose, SENSOR)
         self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, SENSOR)
         self.create_service(LoadModel, topics.LOAD_MODEL, self._on_load, callback_group=models)
         self._server = ActionServer(
@@ -233,14 +216,15 @@ class Agent(LifecycleNode):
             self._wake.clear()
 
     def _publish(self, output: AgentOutput) -> None:
+        frame = self._p["tip_frame"]
         if output.command is not None:
-            self._command_out.publish(conversions.command_message(output.command, FRAME))
+            self._command_out.publish(conversions.command_message(output.command, frame))
             motion = output.command.motion
             if motion.sequence != self._decided and not motion.action.terminate:  # else it repeats, or ends the attempt
                 self._decided = motion.sequence
                 self._latency = max(self._latency, self._seconds() - motion.stamp)
         if output.step is not None:
-            self._step_out.publish(conversions.step_message(output.step, FRAME))
+            self._step_out.publish(conversions.step_message(output.step, frame))
 
     def _conclude(self, handle: Any, result: GraspResult) -> Any:
         self.get_logger().info(f"{result.episode_id}: {result.outcome.name.lower()}, {result.message}")

@@ -13,12 +13,12 @@ from std_srvs.srv import SetBool, Trigger
 
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import conversions, diagnostics, topics
+from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.gripper import GripperOutput
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
-from qtopt_agent.runtime.arm_profile import ARM_PARAMETERS, ArmProfile, Parameter, arm_profile
+from qtopt_agent.runtime.arm_profile import ArmProfile, arm_profile
 from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.commands import DriverState, Setpoint
 from qtopt_agent.safety.driver_settings import Output
@@ -27,17 +27,13 @@ from qtopt_agent.safety.tool_pose import yaw_and_tilt
 STATUS_PERIOD = 0.05  # s between two SafetyStatus messages while nothing changes
 STOP_TIME = 2.0  # s that a stop may take when the node is asked to end
 
-_ARM_ON_START = Parameter(
-    "arm_on_start", False, "Arm as soon as all inputs are there, unless disarmed before. For simulators."
-)
-
 
 class ArmDriver(LifecycleNode):
     """Disarmed until `/arm_driver/arm` is called; everything that decides is in safety/arm_driver.py."""
 
     def __init__(self) -> None:
         super().__init__("arm_driver")
-        declared = declare(self, (*ARM_PARAMETERS, _ARM_ON_START))
+        declared = declare(self, settings.ARM_DRIVER)
         self._arm_on_start = bool(declared.pop("arm_on_start"))
         self._given = declared
         self._core: ArmDriverCore | None = None
@@ -68,8 +64,8 @@ class ArmDriver(LifecycleNode):
         self._gripper = GripperOutput(self, profile.gripper)
         self._inputs = [
             # Raw: of an image only the stamp is read.
-            self.create_subscription(Image, topics.IMAGE, self._on_image, SENSOR, raw=True),
-            self.create_subscription(JointState, topics.JOINT_STATES, self._on_joints, SENSOR),
+            self.create_subscription(Image, profile.image_topic, self._on_image, SENSOR, raw=True),
+            self.create_subscription(JointState, profile.joint_states_topic, self._on_joints, SENSOR),
             self.create_subscription(GraspCommand, topics.COMMAND, self._on_command, RELIABLE),
         ]
         if profile.pose_topic:

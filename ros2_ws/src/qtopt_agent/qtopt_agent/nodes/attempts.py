@@ -15,24 +15,16 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool
 
 from qtopt_agent.core.errors import QtoptError, StorageError
-from qtopt_agent.nodes import topics
+from qtopt_agent.nodes import settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.runtime.agent_values import Outcome
-from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.runtime.intervals import wilson
 
 START_TIME = 60.0  # s for the rest of the graph to come up
 ANSWER_TIME = 20.0  # s for a service
 GRASP_TIME = 300.0  # s for a whole attempt
 PAUSE = 0.05  # s before each try to arm
-
-PARAMETERS = (
-    Parameter("count", 0, "Grasps to try; 0: no end.", 0, 10**9),
-    Parameter("seed", 0, "The same one gives the same objects.", 0, 2**31),
-    Parameter("simulator", True, "Lay out new objects and arm before each grasp; else a person has armed the driver."),
-    Parameter("result", "", "JSON file for the numbers; empty for none."),
-)
 
 
 class NoAnswer(QtoptError):
@@ -44,7 +36,7 @@ class Attempts(Node):
 
     def __init__(self) -> None:
         super().__init__("attempts")
-        self._p = declare(self, PARAMETERS)
+        self._p = declare(self, settings.ATTEMPTS)
         self.finished: int | None = None
         self._stopping = threading.Event()
         group = ReentrantCallbackGroup()

@@ -8,7 +8,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import diagnostics, topics
+from qtopt_agent.nodes import diagnostics, settings
 from qtopt_agent.nodes.conversions import image_message
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
@@ -16,20 +16,8 @@ from qtopt_agent.nodes.qos import SENSOR
 from qtopt_agent.perception.camera_watch import CameraWatch
 from qtopt_agent.perception.cameras import Camera, CameraStalled, FolderCamera, V4L2Camera, VideoCamera
 from qtopt_agent.perception.realsense import RealSenseCamera
-from qtopt_agent.runtime.arm_profile import Parameter
 
-SOURCES = ("realsense", "v4l2", "folder", "video")
 RESET_AFTER = 3  # stalls in a row
-
-PARAMETERS = (
-    Parameter("source", "realsense", f"One of {', '.join(SOURCES)}."),
-    Parameter("device", "", "RealSense: serial number, empty for the first; else the device, folder or file."),
-    Parameter("width", 640, "px; a folder or video has its own.", 16, 8192),
-    Parameter("height", 480, "px; a folder or video has its own.", 16, 8192),
-    Parameter("rate", 30.0, "Pictures per second, Hz.", 0.5, 200.0),
-    Parameter("timeout", 1.0, "Without a picture for this time, the camera has stalled, s.", 0.05, 10.0),
-    Parameter("frame_id", "camera_optical_frame", "Frame of the pictures, z forward."),
-)
 
 
 class CameraNode(Node):
@@ -37,9 +25,9 @@ class CameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("camera")
-        self._p = declare(self, PARAMETERS)
+        self._p = declare(self, settings.CAMERA)
         self._camera = self._open()
-        self._out = self.create_publisher(Image, topics.IMAGE, SENSOR)
+        self._out = self.create_publisher(Image, self._p["image_topic"], SENSOR)
         self._watch = CameraWatch(self._p["rate"], self._p["timeout"])
         device = f"{self._p['source']} {self._p['device']}".strip()
         diagnostics.Diagnostics(self, "pictures", self._diagnose, hardware_id=device)
@@ -59,8 +47,8 @@ class CameraNode(Node):
     def _open(self) -> Camera:
         p = self._p
         source, device, size = p["source"], p["device"], (p["height"], p["width"])
-        if source not in SOURCES:
-            raise InvalidInput(f"source is {source!r}, expected one of {', '.join(SOURCES)}")
+        if source not in settings.SOURCES:
+            raise InvalidInput(f"source is {source!r}, expected one of {', '.join(settings.SOURCES)}")
         if source == "realsense":
             return RealSenseCamera(device, size, round(p["rate"]), p["timeout"], clock=self._now)
         if source == "v4l2":

@@ -21,6 +21,7 @@ Report = Callable[[], tuple[int, str, dict[str, object]]]
 class Diagnostics:
     """Asks `report()` for a level, a line of text and named values, and publishes them as `NODE: TASK`.
 
+    NODE has its namespace before it, if there is one.
     hardware_id: which device this is about, "none" where it is about none.
     """
 
@@ -33,7 +34,7 @@ class Diagnostics:
         level, text, values = self._report()
         status = DiagnosticStatus(
             level=bytes([level]),
-            name=f"{self._node.get_name()}: {self._task}",
+            name=f"{self._node.get_fully_qualified_name().lstrip('/')}: {self._task}",
             message=text,
             hardware_id=self._hardware_id,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],

@@ -39,7 +39,7 @@ class _Heard:
     """Stamps of one topic's messages, their ages on arrival, and the newest message's bytes."""
 
     def __init__(self, node: Node, kind: Any, topic: str) -> None:
-        self.topic, self.kind, self._node = topic, kind, node
+        self.topic, self.kind, self._node = node.resolve_topic_name(topic), kind, node
         self.stamps: list[float] = []
         self.ages: list[float] = []
         self.newest = b""
@@ -82,14 +82,14 @@ class Doctor(Node):
 
     def examine(self) -> list[dict[str, Any]]:
         """Ask, listen and judge: the findings as plain values."""
-        known = self._ask(["use_sim_time", "workspace.low", "workspace.high", *AGES])
+        known = self._ask(["use_sim_time", "workspace.low", "workspace.high", "image_topic", "pose_topic", *AGES])
         simulated = bool(known.get("use_sim_time", False))
         if simulated:
             self.set_parameters([NodeParameter("use_sim_time", value=True)])
         kinds = {
-            "camera": (Image, topics.IMAGE),
+            "camera": (Image, known.get("image_topic", topics.IMAGE)),
             "gripper": (GripperState, topics.GRIPPER_STATE),
-            "pose": (PoseStamped, topics.POSE),
+            "pose": (PoseStamped, known.get("pose_topic") or topics.POSE),
             "command": (GraspCommand, topics.COMMAND),
         }
         heard = {name: _Heard(self, *about) for name, about in kinds.items()}
@@ -122,7 +122,7 @@ class Doctor(Node):
     def _ask(self, names: list[str]) -> dict[str, Any]:
         """Parameters of the arm driver; empty where there is none."""
         found = {}
-        client = self.create_client(GetParameters, "/arm_driver/get_parameters")
+        client = self.create_client(GetParameters, "arm_driver/get_parameters")
         if client.wait_for_service(PATIENCE):
             for name in names:  # one by one: a single unknown one would leave the answer empty
                 future = client.call_async(GetParameters.Request(names=[name]))
@@ -141,6 +141,7 @@ def _value(message: Any) -> Any:
     fields = {
         ParameterType.PARAMETER_BOOL: "bool_value",
         ParameterType.PARAMETER_DOUBLE: "double_value",
+        ParameterType.PARAMETER_STRING: "string_value",
         ParameterType.PARAMETER_DOUBLE_ARRAY: "double_array_value",
     }
     return getattr(message, fields[message.type]) if message.type in fields else None

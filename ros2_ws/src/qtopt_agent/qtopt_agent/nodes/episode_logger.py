@@ -11,25 +11,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import QtoptError
-from qtopt_agent.nodes import diagnostics, topics
+from qtopt_agent.nodes import diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.runtime.disk_guard import GIB, DiskGuard
 from qtopt_agent.runtime.episode_log import EpisodeLog
 
 # Every image counts, and one second of them may wait while the disk is busy.
 IMAGES = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-PARAMETERS = (
-    Parameter("folder", "episodes", "Where episodes go, in dated folders."),
-    Parameter(
-        "buffer", 256, "Images kept until their step is announced, MiB; 256 hold 9 s of 640x480 at 30 Hz.", 1, 65536
-    ),
-    Parameter("disk.stop", 1.0, "With so little space left, attempts are not recorded, GiB.", 0.0, 1e6),
-    Parameter("disk.go_on", 2.0, "With so much space left, they are again, GiB.", 0.001, 1e6),
-)
 
 
 class EpisodeLogger(Node):
@@ -37,12 +27,12 @@ class EpisodeLogger(Node):
 
     def __init__(self) -> None:
         super().__init__("episode_logger")
-        p = declare(self, PARAMETERS)
+        p = declare(self, settings.EPISODE_LOGGER)
         folder, logger = Path(p["folder"]).expanduser(), self.get_logger()
         self._guard = DiskGuard(folder, int(p["disk.stop"] * GIB), int(p["disk.go_on"] * GIB))
         self._log = EpisodeLog(folder, self._guard, logger.info, logger.warning, p["buffer"] << 20)
         self._log.keep_leftovers()
-        self.create_subscription(Image, topics.IMAGE, self._log.image, IMAGES, raw=True)
+        self.create_subscription(Image, p["image_topic"], self._log.image, IMAGES, raw=True)
         self.create_subscription(GraspStep, topics.STEP, self._log.step, RELIABLE, raw=True)
         self.create_subscription(EpisodeEvent, topics.EVENT, self._log.event, RELIABLE, raw=True)
         self.create_service(LabelEpisode, topics.LABEL, self._label)

@@ -19,21 +19,15 @@ from qtopt_agent.gazebo.poses import Pose
 from qtopt_agent.gazebo.release import find_release
 from qtopt_agent.gazebo.rig import Rig
 from qtopt_agent.gazebo.services import Services
-from qtopt_agent.nodes import conversions, topics
+from qtopt_agent.nodes import conversions, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
-from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import object_source
 from qtopt_agent.simulation.cell import MAX_APERTURE
 
 TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
-
-PARAMETERS = (
-    Parameter("objects", "held-out", "train, validation or held-out shape families, or a folder of meshes."),
-    Parameter("clutter", [1, 1], "Fewest and most objects in the bin."),
-)
 
 
 class Gazebo(Node):
@@ -41,17 +35,17 @@ class Gazebo(Node):
 
     def __init__(self) -> None:
         super().__init__("gazebo")
-        p = declare(self, PARAMETERS)
+        p = declare(self, settings.GAZEBO)
         release = find_release(os.environ)
-        self._joints = {joint: self.create_publisher(Float64, joint_topic(joint), RELIABLE) for joint in JOINTS}
+        self._joints = {joint: self.create_publisher(Float64, joint_topic(joint)[1:], RELIABLE) for joint in JOINTS}
         self._rig = Rig(Services(release), object_source(p["objects"]), tuple(p["clutter"]), self._send)
         self._clock = self.create_publisher(Clock, "/clock", SENSOR)
-        self._poses = self.create_publisher(PoseStamped, topics.POSE, SENSOR)
-        self._states = self.create_publisher(JointState, topics.JOINT_STATES, SENSOR)
+        self._poses = self.create_publisher(PoseStamped, p["pose_topic"] or topics.POSE, SENSOR)
+        self._states = self.create_publisher(JointState, p["joint_states_topic"], SENSOR)
         self.create_subscription(TFMessage, HAND_POSES, self._on_hand, SENSOR)
         self.create_subscription(PoseStamped, topics.TARGET_POSE, self._on_pose, SENSOR)
         self.create_subscription(GripperCommand, topics.GRIPPER_COMMAND, self._on_gripper, RELIABLE)
-        self._runs = False
+        self._frame, self._runs = p["base_frame"], False
 
     def _send(self, joints: dict[str, float]) -> None:
         for joint, value in joints.items():
@@ -65,7 +59,7 @@ class Gazebo(Node):
         # Gazebo's own /clock comes at every step, which is too much for nodes in Python.
         self._clock.publish(Clock(clock=conversions.time_of(stamp)))
         orientation = orientation_at(rig.yaw, TOOL)
-        self._poses.publish(conversions.pose_message(rig.position, orientation, stamp, "world"))
+        self._poses.publish(conversions.pose_message(rig.position, orientation, stamp, self._frame))
         finger = rig.aperture / 2
         header = conversions.header(stamp)
         self._states.publish(JointState(header=header, name=["left", "right"], position=[finger, finger]))

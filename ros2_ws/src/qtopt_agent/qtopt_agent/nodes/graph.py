@@ -8,8 +8,9 @@ from typing import Any
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
-from qtopt_agent.runtime.arm_profile import read_parameters
+from qtopt_agent.nodes.layers import merged
 from qtopt_agent.runtime.released import find_model, released_models
+from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.processes import NodeDescription
 
 # A graph ends when one of these has done its work; any other node's end is a failure, which ends it too, except that
@@ -28,6 +29,10 @@ class Argument:
 
 
 _YES_NO = ("true", "false")
+_EVERY = (
+    Argument("namespace", "", "Namespace of all nodes, topics, services and actions: one for each of several robots."),
+    Argument("params", "", "Parameter file for all nodes, read last: it wins over launch arguments and the profile."),
+)
 _GRASP = (
     Argument(
         "simulator", "none", "Where the arm is: none (a real one), mujoco, or gazebo.", ("none", "mujoco", "gazebo")
@@ -47,17 +52,18 @@ _GRASP = (
     Argument("seed", "0", "Simulators: of the objects."),
     Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
     Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it, as always with gazebo.", _YES_NO),
-    Argument("params", "", "Parameter file for all nodes, read last: a real arm's workspace, for instance."),
+    *_EVERY,
 )
 _TRAIN = (
     Argument("episodes", "episodes", "Folder of recorded episodes to watch."),
     Argument("models", "models", "Model store to publish in."),
     Argument("preset", "compact", "Training preset: a name, or a .yaml file."),
-    Argument("params", "", "Parameter file, read last."),
+    *_EVERY,
 )
 _REPLAY = (
     Argument("episode", "", "Folder of a recorded episode."),
     Argument("rate", "1.0", "Recorded seconds in a second."),
+    *_EVERY,
 )
 
 
@@ -65,23 +71,19 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     """Sense, decide, guard, act; and log and learn where asked."""
     simulator, model = a["simulator"], str(find_model(a["model"]) if a["model"] else released_models())
     simulated = simulator != "none"
-    if _yes(a, "arm_on_start") and not simulated:
-        raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
     if _yes(a, "train") and a["trusted_keys"]:
         raise InvalidInput("train is true, but the trainer signs nothing that it publishes: leave out trusted_keys")
     arm = arm_file(a["arm"] or (simulator if simulated else "generic"))
-    profile = read_parameters(arm)
     driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
     agent = {
         "autostart": True,
         "model": model,
         "trusted_keys": a["trusted_keys"],
         "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
-        "floor_height": float(profile.get("floor_height", 0.0)),
     }
-    nodes = [_node("arm_driver", driver, files=(arm,)), _node("stop_guard", files=(arm,)), _node("agent", agent)]
+    nodes = [_node("arm_driver", driver), _node("stop_guard"), _node("agent", agent)]
     if simulator == "mujoco":
         nodes.insert(0, _node("simulator", _simulator(a)))
     elif simulator == "gazebo":
@@ -101,8 +103,14 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     if count:
         settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}
         nodes.append(_node("attempts", settings))
-    sim_time = simulator == "gazebo" or _yes(a, "clock")
-    return [_with_clock(node, a, sim_time) for node in nodes]
+    if simulator == "gazebo" or _yes(a, "clock"):
+        nodes = [_with_clock(node, a) for node in nodes]
+    nodes = _told(nodes, a, arm)
+    told = {node.name: node.parameters for node in nodes}
+    if told["arm_driver"]["arm_on_start"] and not simulated:
+        raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
+    _check_model(Path(told["agent"]["model"]).expanduser())
+    return nodes
 
 
 def collect(a: Mapping[str, str]) -> list[NodeDescription]:
@@ -115,14 +123,14 @@ def collect(a: Mapping[str, str]) -> list[NodeDescription]:
 def train(a: Mapping[str, str]) -> list[NodeDescription]:
     """Learn from a folder of episodes that others write to."""
     settings = {"episodes": a["episodes"], "models": a["models"], "preset": a["preset"]}
-    return [_with_clock(_node("trainer", settings), a, False)]
+    return _told([_node("trainer", settings)], a)
 
 
 def replay(a: Mapping[str, str]) -> list[NodeDescription]:
     """Publish what an episode recorded, at its own pace."""
     if not Path(a["episode"]).is_dir() or not a["episode"]:
         raise InvalidInput(f"episode is {a['episode']!r}, expected the folder of a recorded episode")
-    return [_node("replay", {"episode": a["episode"], "rate": _number(a, "rate", float)})]
+    return _told([_node("replay", {"episode": a["episode"], "rate": _number(a, "rate", float)})], a)
 
 
 Graph = Callable[[Mapping[str, str]], list[NodeDescription]]
@@ -159,8 +167,8 @@ def shared(relative: str) -> Path:
     return next((root / relative for root in roots if (root / relative).exists()), roots[0] / relative)
 
 
-def _node(name: str, parameters: dict[str, Any] | None = None, files: tuple[Path, ...] = ()) -> NodeDescription:
-    return NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters or {}, parameter_files=files)
+def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescription:
+    return NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters or {})
 
 
 def _objects(a: Mapping[str, str]) -> dict[str, Any]:
@@ -175,15 +183,26 @@ def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
     return _objects(a) | own
 
 
-def _with_clock(node: NodeDescription, a: Mapping[str, str], sim_time: bool) -> NodeDescription:
-    parameters = dict(node.parameters)
-    if sim_time and node.name not in ("simulator", "gazebo"):  # they make it
-        parameters["use_sim_time"] = True
-    files = node.parameter_files
-    if a["params"]:
-        read_parameters(Path(a["params"]))
-        files = (*files, Path(a["params"]))
-    return replace(node, parameters=parameters, parameter_files=files)
+def _with_clock(node: NodeDescription, a: Mapping[str, str]) -> NodeDescription:
+    """`node` going by the simulator's clock: the one of its own namespace, where there is one."""
+    remaps = {"/clock": "clock"} if a["namespace"] else {}
+    makes_it = node.name in ("simulator", "gazebo")
+    return replace(node, parameters=node.parameters | ({} if makes_it else {"use_sim_time": True}), remaps=remaps)
+
+
+def _told(nodes: Sequence[NodeDescription], a: Mapping[str, str], arm: Path | None = None) -> list[NodeDescription]:
+    """`nodes` in their namespace, with all that they are told."""
+    try:
+        namespace = absolute(a["namespace"]).strip("/")
+    except ValueError as error:
+        raise InvalidInput(f"namespace is {a['namespace']!r}, expected a name, such as left or lab/left") from error
+    params = Path(a["params"]) if a["params"] else None
+    return merged([replace(node, namespace=namespace) for node in nodes], arm, params)
+
+
+def _check_model(folder: Path) -> None:
+    if not any(next(folder.glob(place), None) for place in ("manifest.json", "*/manifest.json")):
+        raise InvalidInput(f"model is {str(folder)!r}, expected the folder of a model or of a store: model:=FOLDER")
 
 
 def arm_file(arm: str) -> Path:

@@ -7,18 +7,24 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.runtime.arm_profile import Parameter
+from qtopt_agent.nodes.settings import KNOWN
+from qtopt_agent.runtime.arm_profile import Parameter, unknown_parameter
 
 
 def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
     """Declare `parameters`, all read-only, and return their values by name.
 
-    Raises InvalidInput where one was given another type, or is out of range.
+    Raises InvalidInput where one was given another type, or is out of range, or where the node was given one that no
+    node has: rclpy would say nothing. Those of other nodes are let pass: a file may be meant for several.
     """
     try:
         declared = [node.declare_parameter(each.name, each.default, _descriptor(each)) for each in parameters]
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
         raise InvalidInput(str(error)) from error
+    # rclpy has no public way to ask for them.
+    for name in node._parameter_overrides:
+        if not node.has_parameter(name) and name not in KNOWN and not name.startswith("qos_overrides."):
+            raise unknown_parameter(name, sorted(KNOWN))
     return {parameter.name: parameter.value for parameter in declared}
 
 

@@ -15,11 +15,10 @@ from rclpy.signals import SignalHandlerOptions
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.nodes.failures import Failures
 from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.runtime.arm_profile import Parameter
+from qtopt_agent.nodes.settings import AUTOSTART
 from qtopt_agent.standalone.processes import BAD_INPUT, FAILED
 from qtopt_agent.standalone.run import SIGNALS, Launcher
 
-AUTOSTART = Parameter("autostart", False, "Configure and activate the node at once, instead of when it is told to.")
 SETTLE = 0.05  # s for what other threads are in the middle of: rclpy's executor does not wait for them
 STOP_TIME = 6.0  # s that a node's `stop` may take: after 8 the launcher kills the process
 

@@ -11,19 +11,14 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import CorruptEpisode
+from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import mcap_file
-from qtopt_agent.nodes import topics
+from qtopt_agent.nodes import settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.runtime.arm_profile import Parameter
 
 MEETING_TIME = 1.0  # s for subscribers to be found before the first message
-
-PARAMETERS = (
-    Parameter("episode", "", "Folder of a recorded episode."),
-    Parameter("rate", 1.0, "Recorded seconds in a second.", 0.01, 100.0),
-)
 
 
 class Replay(Node):
@@ -31,11 +26,15 @@ class Replay(Node):
 
     def __init__(self) -> None:
         super().__init__("replay")
-        p = declare(self, PARAMETERS)
+        p = declare(self, settings.REPLAY)
         self.finished: int | None = None
         self._file, self._rate = mcap_file(Path(p["episode"]).expanduser()), p["rate"]
-        types = {topics.IMAGE: Image, topics.STEP: GraspStep, topics.EVENT: EpisodeEvent}
-        self._out = {topic: self.create_publisher(kind, topic, RELIABLE) for topic, kind in types.items()}
+        recorded = {
+            messages.IMAGE: (Image, p["image_topic"]),
+            messages.STEP: (GraspStep, topics.STEP),
+            messages.EVENT: (EpisodeEvent, topics.EVENT),
+        }
+        self._out = {name: self.create_publisher(*about, RELIABLE) for name, about in recorded.items()}
         self._stopping = threading.Event()
         threading.Thread(target=self._run, name="replay", daemon=True).start()
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.event_handlers import OnShutdown
 from launch_ros.actions import Node
 
@@ -36,21 +43,24 @@ def description(name: str) -> Any:
         given = {argument.name: context.launch_configurations[argument.name] for argument in arguments}
         nodes = build(name, given)
         domain_id()  # refused here, once, instead of in each node
-        beside = _gazebo() if any(node.name == "gazebo" for node in nodes) else []
+        beside = [action for node in nodes if node.name == "gazebo" for action in _gazebo(node)]
         ending = _Ending(sum(not node.respawn for node in nodes))
         return [*beside, *(_action(node, ending) for node in nodes)]
 
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
 
 
-def _gazebo() -> list[Any]:
-    """Gazebo with the cell's world, and the bridge between its topics and those of ROS 2."""
+def _gazebo(node: Any) -> list[Any]:
+    """Gazebo with the cell's world, and the bridge between its topics and those of ROS 2 in the namespace of `node`."""
+    partition = node.namespace.replace("/", "_")  # worlds of several robots do not hear each other
+    partitions = [SetEnvironmentVariable(name, partition) for name in ("GZ_PARTITION", "IGN_PARTITION") if partition]
     release = find_release(os.environ)
     folder = tempfile.TemporaryDirectory(prefix="qtopt_gazebo_")
     world, bridge = Path(folder.name) / "cell.sdf", Path(folder.name) / "bridge.yaml"
     world.write_text(world_sdf(release), encoding="utf-8")
-    bridge.write_text(bridge_config(release), encoding="utf-8")
+    bridge.write_text(bridge_config(release, node.parameters["image_topic"]), encoding="utf-8")
     return [
+        *partitions,
         RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: folder.cleanup())),
         ExecuteProcess(
             cmd=release.serve(world), name="gazebo_server", output="screen", on_exit=Shutdown(reason="Gazebo has ended")
@@ -59,6 +69,7 @@ def _gazebo() -> list[Any]:
             package="ros_gz_bridge",
             executable="parameter_bridge",
             name="gazebo_bridge",
+            namespace=node.namespace,
             parameters=[{"config_file": str(bridge)}],
             ros_arguments=["--enclave", "/qtopt/gazebo_bridge"],
             output="screen",
@@ -79,10 +90,10 @@ class _Ending:
             return None
         self._needed -= not node.respawn
         if event.returncode and not context.is_shutdown:
-            self._failed = f"{node.name} ended with exit code {event.returncode}"
+            self._failed = f"{node.label} ended with exit code {event.returncode}"
         if self._failed and not self._needed:
             raise RuntimeError(self._failed)  # launch says it, and its exit code is 1
-        return None if context.is_shutdown else Shutdown(reason=self._failed or f"{node.name} has ended")
+        return None if context.is_shutdown else Shutdown(reason=self._failed or f"{node.label} has ended")
 
 
 def _action(node: Any, ending: _Ending) -> Any:
@@ -91,7 +102,7 @@ def _action(node: Any, ending: _Ending) -> Any:
         executable=node.module.rpartition(".")[2],
         name=node.name,
         namespace=node.namespace,
-        parameters=[*map(str, node.parameter_files), node.parameters],
+        parameters=[node.parameters],
         remappings=list(node.remaps.items()),
         arguments=list(node.arguments),
         ros_arguments=["--enclave", f"/qtopt/{node.name}"],  # its keys, where ROS_SECURITY_ENABLE is true

@@ -15,11 +15,10 @@ from sensor_msgs.msg import Image, JointState
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
-from qtopt_agent.nodes import conversions, diagnostics, topics
+from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
-from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.cell import MAX_APERTURE
@@ -29,36 +28,25 @@ PERIOD = 0.01  # s between two moves of the world, of steady time
 MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump
 TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
 
-PARAMETERS = (
-    Parameter("profile", "compact", "Profile whose camera the simulator has."),
-    Parameter("objects", "held-out", "train, validation or held-out shape families, or a folder of meshes."),
-    Parameter("clutter", [1, 1], "Fewest and most objects in the bin."),
-    Parameter("seed", 0, "Of the first objects.", 0, 2**31),
-    Parameter("camera_rate", 30.0, "Images per second of simulated time, Hz.", 0.5, 200.0),
-    Parameter("state_rate", 100.0, "Poses and joint states per second of simulated time, Hz.", 1.0, 100.0),
-    Parameter("speed", 1.0, "Simulated seconds in a second.", 0.01, 100.0),
-    Parameter("clock", False, "Publish simulated time on /clock and stamp with it; else stamp with the node's clock."),
-    Parameter("setpoint_timeout", 0.5, "The hand holds after this time without a set point, s.", 0.01, 10.0),
-)
-
 
 class Simulator(Node):
     """Publishes image, joint states and pose; follows set points; lays out new objects when asked."""
 
     def __init__(self) -> None:
         super().__init__("simulator")
-        p = declare(self, PARAMETERS)
+        p = declare(self, settings.SIMULATOR)
         robot = make_robot(get_profile(p["profile"]), p["objects"], tuple(p["clutter"]))
         self._world = LiveWorld(robot, p["setpoint_timeout"])
+        self._frame, self._camera_frame = p["base_frame"], p["frame_id"]
         self._speed, self._own_clock = p["speed"], p["clock"]
         self._periods = {"state": 1 / p["state_rate"], "camera": 1 / p["camera_rate"]}
         self._due = dict.fromkeys(self._periods, 0.0)
         self._world.reset(p["seed"])
         self._last = time.monotonic()
         self._clock_out = self.create_publisher(Clock, "/clock", SENSOR) if self._own_clock else None
-        self._images = self.create_publisher(Image, topics.IMAGE, SENSOR)
-        self._joints = self.create_publisher(JointState, topics.JOINT_STATES, SENSOR)
-        self._poses = self.create_publisher(PoseStamped, topics.POSE, SENSOR)
+        self._images = self.create_publisher(Image, p["image_topic"], SENSOR)
+        self._joints = self.create_publisher(JointState, p["joint_states_topic"], SENSOR)
+        self._poses = self.create_publisher(PoseStamped, p["pose_topic"] or topics.POSE, SENSOR)
         self.create_subscription(PoseStamped, topics.TARGET_POSE, self._on_pose, SENSOR)
         self.create_subscription(TwistStamped, topics.TARGET_TWIST, self._on_twist, SENSOR)
         self.create_subscription(GripperCommand, topics.GRIPPER_COMMAND, self._on_gripper, RELIABLE)
@@ -87,13 +75,13 @@ class Simulator(Node):
         stamp = self._world.time if self._own_clock else self.get_clock().now().nanoseconds * 1e-9
         pose = self._world.pose()
         orientation = orientation_at(float(pose[3]), TOOL)
-        self._poses.publish(conversions.pose_message(pose[:3], orientation, stamp, "world"))
+        self._poses.publish(conversions.pose_message(pose[:3], orientation, stamp, self._frame))
         finger = self._world.aperture() / 2
         header = conversions.header(stamp)
         self._joints.publish(JointState(header=header, name=["left", "right"], position=[finger, finger]))
         if image:
             self._pictures += 1
-            self._images.publish(conversions.image_message(self._world.observe().image, stamp, "wrist_camera"))
+            self._images.publish(conversions.image_message(self._world.observe().image, stamp, self._camera_frame))
 
     def _on_pose(self, message: Any) -> None:
         position, orientation = conversions.pose_values(message)

@@ -11,19 +11,16 @@ from qtopt_msgs.msg import SafetyStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from qtopt_agent.nodes import conversions, diagnostics, topics
+from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import SENSOR, SETPOINT
-from qtopt_agent.runtime.arm_profile import ARM_PARAMETERS, Parameter, arm_profile
+from qtopt_agent.runtime.arm_profile import arm_profile
 from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.driver_settings import Output
 from qtopt_agent.safety.stop_guard import StopGuardCore
 
 PERIOD = 0.02  # s
-SILENCE = Parameter(
-    "silence", 0.3, "Without set points for this time, an armed driver is taken for dead, s.", 0.05, 5.0
-)
 
 
 class StopGuard(Node):
@@ -31,7 +28,7 @@ class StopGuard(Node):
 
     def __init__(self) -> None:
         super().__init__("stop_guard")
-        given = declare(self, (*ARM_PARAMETERS, SILENCE))
+        given = declare(self, settings.STOP_GUARD)
         silence = given.pop("silence")
         profile = arm_profile(given)
         self._core = StopGuardCore(profile.driver, silence)

@@ -14,26 +14,13 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import diagnostics, topics
+from qtopt_agent.nodes import diagnostics, settings, topics
 from qtopt_agent.nodes.conversions import raw_image, seconds
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import SENSOR
 from qtopt_agent.perception.ingest import decode
 from qtopt_agent.perception.success import SuccessDetector, SuccessSettings
-from qtopt_agent.runtime.arm_profile import Parameter
-
-_DEFAULT = SuccessSettings()
-
-PARAMETERS = (
-    Parameter("empty_aperture", _DEFAULT.empty_aperture, "A jaw that closes further holds nothing, m.", 0.0, 1.0),
-    Parameter("open_aperture", _DEFAULT.open_aperture, "A jaw that is wider has not closed, m.", 0.001, 1.0),
-    Parameter("holding_effort", _DEFAULT.holding_effort, "A jaw that presses less holds nothing, N.", 0.0, 500.0),
-    Parameter("region", list(_DEFAULT.region), "The bin in the picture: left, top, right, bottom, 0..1."),
-    Parameter("difference", _DEFAULT.difference, "Change of colour that counts, CIELAB units.", 0.1, 200.0),
-    Parameter("area", _DEFAULT.area, "Smallest changed patch that is an object, share of the region.", 1e-6, 0.99),
-    Parameter("age", 0.5, "Oldest gripper state and picture to judge by, s.", 0.01, 10.0),
-)
 
 
 class SuccessDetectorNode(Node):
@@ -41,7 +28,7 @@ class SuccessDetectorNode(Node):
 
     def __init__(self) -> None:
         super().__init__("success_detector")
-        p = declare(self, PARAMETERS)
+        p = declare(self, settings.SUCCESS_DETECTOR)
         names = ("empty_aperture", "open_aperture", "holding_effort", "difference", "area")
         if len(p["region"]) != 4:
             raise InvalidInput(f"region is {p['region']}, expected left, top, right, bottom")
@@ -54,7 +41,7 @@ class SuccessDetectorNode(Node):
         self._judged: tuple[str, float, float] | None = None  # episode, aperture and effort when it was judged
         self._before: Any = None
         self.create_subscription(GripperState, topics.GRIPPER_STATE, self._on_jaw, SENSOR)
-        self.create_subscription(Image, topics.IMAGE, self._on_image, SENSOR)
+        self.create_subscription(Image, p["image_topic"], self._on_image, SENSOR)
         self.create_service(JudgeGrasp, topics.JUDGE, self._judge)
         self.create_service(Trigger, topics.BIN_BEFORE, self._on_before)
         self.create_service(Trigger, topics.BIN_AFTER, self._on_after)

@@ -1,27 +1,31 @@
-"""Names of the graph's topics, services and actions. Any of them can be remapped when a node is started."""
+"""Names of the graph's topics, services and actions: relative, so that a graph can be put into a namespace.
 
-IMAGE = "/camera/image_raw"  # sensor_msgs/Image
-JOINT_STATES = "/gripper/joint_states"  # sensor_msgs/JointState
-GRIPPER_STATE = "/gripper/state"  # qtopt_msgs/GripperState, from the arm driver
-POSE = "/arm/pose"  # geometry_msgs/PoseStamped: where the tool is measured to be
-TARGET_POSE = "/arm/target_pose"  # geometry_msgs/PoseStamped: set point
-TARGET_TWIST = "/arm/target_twist"  # geometry_msgs/TwistStamped: set point
-GRIPPER_COMMAND = "/gripper/command"  # control_msgs/GripperCommand, where a profile's gripper.interface is topic
-COMMAND = "/qtopt/command"  # qtopt_msgs/GraspCommand
-SAFETY = "/qtopt/safety"  # qtopt_msgs/SafetyStatus
-STEP = "/qtopt/step"  # qtopt_msgs/GraspStep
-EVENT = "/qtopt/event"  # qtopt_msgs/EpisodeEvent
-MODEL = "/qtopt/model"  # qtopt_msgs/ModelInfo, kept for late subscribers
-TRAINER = "/qtopt/trainer"  # qtopt_msgs/TrainerStatus
-DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray
+Where a real arm's drivers publish is in its profile: image_topic, joint_states_topic, pose_topic, output.topic,
+gripper.name. Any name can be remapped when a node is started.
+"""
 
-GRASP = "/qtopt/grasp"  # action qtopt_msgs/Grasp
-LOAD_MODEL = "/agent/load_model"  # qtopt_msgs/LoadModel
-ARM = "/arm_driver/arm"  # std_srvs/SetBool: true arms, false disarms
-RESUME = "/arm_driver/resume"  # std_srvs/Trigger: go on after a fault
-LABEL = "/episode_logger/label"  # qtopt_msgs/LabelEpisode
-JUDGE = "/success_detector/judge"  # qtopt_msgs/JudgeGrasp, asked by the agent after the last motion
-BIN_BEFORE = "/success_detector/before"  # std_srvs/Trigger: the closed jaw is out of view, look at the bin
-BIN_AFTER = "/success_detector/after"  # std_srvs/Trigger: the object was dropped, look again and label
-SIMULATOR_JUDGE = "/simulator/judge"  # qtopt_msgs/JudgeGrasp, answered by a simulator that knows
-RESET = "/simulator/reset"  # qtopt_msgs/ResetBin
+IMAGE = "camera/image_raw"  # sensor_msgs/Image, unless a profile says otherwise
+JOINT_STATES = "gripper/joint_states"  # sensor_msgs/JointState, from a simulator
+GRIPPER_STATE = "gripper/state"  # qtopt_msgs/GripperState, from the arm driver
+POSE = "arm/pose"  # geometry_msgs/PoseStamped, measured; from the arm driver where it is told by tf
+TARGET_POSE = "arm/target_pose"  # geometry_msgs/PoseStamped: set point
+TARGET_TWIST = "arm/target_twist"  # geometry_msgs/TwistStamped: set point
+GRIPPER_COMMAND = "gripper/command"  # control_msgs/GripperCommand, where a profile's gripper.interface is topic
+COMMAND = "qtopt/command"  # qtopt_msgs/GraspCommand
+SAFETY = "qtopt/safety"  # qtopt_msgs/SafetyStatus
+STEP = "qtopt/step"  # qtopt_msgs/GraspStep
+EVENT = "qtopt/event"  # qtopt_msgs/EpisodeEvent
+MODEL = "qtopt/model"  # qtopt_msgs/ModelInfo, kept for late subscribers
+TRAINER = "qtopt/trainer"  # qtopt_msgs/TrainerStatus
+DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray, for all of ROS 2
+
+GRASP = "qtopt/grasp"  # action qtopt_msgs/Grasp
+LOAD_MODEL = "agent/load_model"  # qtopt_msgs/LoadModel
+ARM = "arm_driver/arm"  # std_srvs/SetBool: true arms, false disarms
+RESUME = "arm_driver/resume"  # std_srvs/Trigger: go on after a fault
+LABEL = "episode_logger/label"  # qtopt_msgs/LabelEpisode
+JUDGE = "success_detector/judge"  # qtopt_msgs/JudgeGrasp, asked by the agent after the last motion
+BIN_BEFORE = "success_detector/before"  # std_srvs/Trigger: the closed jaw is out of view, look at the bin
+BIN_AFTER = "success_detector/after"  # std_srvs/Trigger: the object was dropped, look again and label
+SIMULATOR_JUDGE = "simulator/judge"  # qtopt_msgs/JudgeGrasp, answered by a simulator that knows
+RESET = "simulator/reset"  # qtopt_msgs/ResetBin

@@ -8,26 +8,11 @@ from qtopt_msgs.srv import LoadModel
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from qtopt_agent.nodes import diagnostics, topics
+from qtopt_agent.nodes import diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import LATCHED
-from qtopt_agent.runtime.arm_profile import Parameter
 from qtopt_agent.runtime.trainer import Trainer, TrainerSettings, TrainerState
-
-PARAMETERS = (
-    Parameter("episodes", "episodes", "Folder of recorded episodes to watch."),
-    Parameter("models", "models", "Model store to publish in."),
-    Parameter("run", "training", "Folder of the training run: replay store, checkpoint, metrics."),
-    Parameter("preset", "compact", "Training preset: a name, or a .yaml file."),
-    Parameter("settings", "", "Changes to the preset, key=value with spaces between."),
-    Parameter("min_episodes", 100, "Episodes before the first round.", 1, 2**31),
-    Parameter("new_episodes", 50, "New episodes before each further round.", 1, 2**31),
-    Parameter("steps", 5000, "Gradient steps of a round.", 1, 2**31),
-    Parameter("seed", 0, "Of weights and batches.", 0, 2**31),
-    Parameter("period", 5.0, "Between two looks at the folder, s.", 0.1, 3600.0),
-    Parameter("deploy", False, "Ask the agent to load each new model."),
-)
 
 
 class TrainerNode(Node):
@@ -35,8 +20,8 @@ class TrainerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("trainer")
-        p = declare(self, PARAMETERS)
-        settings = TrainerSettings(
+        p = declare(self, settings.TRAINER)
+        asked = TrainerSettings(
             Path(p["episodes"]).expanduser(),
             Path(p["models"]).expanduser(),
             Path(p["run"]).expanduser(),
@@ -48,7 +33,7 @@ class TrainerNode(Node):
             p["seed"],
         )
         self._deploy = p["deploy"]
-        self._trainer = Trainer(settings, self._published)
+        self._trainer = Trainer(asked, self._published)
         self._out = self.create_publisher(TrainerStatus, topics.TRAINER, LATCHED)
         self._agent = self.create_client(LoadModel, topics.LOAD_MODEL)
         self.create_timer(p["period"], self._trainer.tick, clock=Clock(clock_type=ClockType.STEADY_TIME))

@@ -1,7 +1,8 @@
 """Parameters of the arm driver: what each means, and what they become. One YAML file for each kind of arm."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,11 @@ ARM_PARAMETERS = (
     Parameter("tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0."),
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
+    Parameter("joint_states_topic", "joint_states", "JointState in which the gripper's joint is."),
+    Parameter("image_topic", "camera/image_raw", "Image of the camera that the agent decides by."),
     Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
     Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
-    Parameter("output.topic", "/arm/target_twist", "Topic of the set points."),
+    Parameter("output.topic", "arm/target_twist", "Topic of the set points."),
     Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m."),
     Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m."),
     Parameter("limits.step_translation", 0.11, "Longest motion of one command, m.", 0.001, 1.0),
@@ -59,8 +62,8 @@ ARM_PARAMETERS = (
     Parameter("ages.command", 0.5, "Oldest command while moving, s.", 0.01, 10.0),
     Parameter("writer_timeout", 2.0, "Silence after which another agent may take over, s.", 0.1, 60.0),
     Parameter("gripper.interface", "parallel_gripper_command", f"One of {', '.join(GRIPPER_INTERFACES)}."),
-    Parameter("gripper.name", "/gripper_controller/gripper_cmd", "Name of the action, or of the topic."),
-    Parameter("gripper.joint", "finger_joint", "Joint in /joint_states that tells the aperture."),
+    Parameter("gripper.name", "gripper_controller/gripper_cmd", "Name of the action, or of the topic."),
+    Parameter("gripper.joint", "finger_joint", "Joint in joint_states_topic that tells the aperture."),
     Parameter("gripper.open_position", 0.04, "Position of that joint when open, m or rad.", -10.0, 10.0),
     Parameter("gripper.closed_position", 0.0, "Position of that joint when closed, m or rad.", -10.0, 10.0),
     Parameter("gripper.open_aperture", 0.08, "Distance between the fingers when open, m.", 0.001, 1.0),
@@ -98,6 +101,8 @@ class ArmProfile:
     tool: NDArray[np.float64]
     floor_height: float
     pose_topic: str
+    joint_states_topic: str
+    image_topic: str
     output_topic: str
     rate: float
 
@@ -122,8 +127,8 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
     known = {parameter.name: parameter for parameter in ARM_PARAMETERS}
     for name in parameters:
         if name not in known:
-            raise InvalidInput(f"unknown parameter {name}, expected one of {', '.join(known)}")
-    p = {name: _checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
+            raise unknown_parameter(name, known)
+    p = {name: checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
     for name in ("workspace.low", "workspace.high"):
         if len(p[name]) != 3:
             raise InvalidInput(
@@ -171,9 +176,35 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         unit_quaternion(p["tool_orientation"]),
         p["floor_height"],
         p["pose_topic"],
+        p["joint_states_topic"],
+        p["image_topic"],
         p["output.topic"],
         p["rate"],
     )
+
+
+def checked(parameter: Parameter, value: Any) -> Any:
+    """`value`, if it has the type of the default and is in range; whole numbers may stand for floats.
+
+    Raises InvalidInput.
+    """
+    default, low, high = parameter.default, parameter.low, parameter.high
+    if isinstance(default, list):
+        values = list(value) if isinstance(value, (list, tuple)) else [value]
+        return [checked(replace(parameter, default=default[0]), each) for each in values]
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(default):
+        raise InvalidInput(f"{parameter.name} is {value!r}, expected a {type(default).__name__}")
+    if low is not None and high is not None and not low <= value <= high:
+        raise InvalidInput(f"{parameter.name} is {value}, expected {low} to {high}")
+    return value
+
+
+def unknown_parameter(name: str, known: Iterable[str]) -> InvalidInput:
+    """The error about a parameter that is none of those `known`, with the one whose name is nearest."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return InvalidInput(f"unknown parameter {name}, the nearest that there is: {nearest}")
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -181,18 +212,3 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in tree.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
-
-
-def _checked(parameter: Parameter, value: Any) -> Any:
-    """`value`, if it has the type of the default and is in range; a whole number may stand for a float."""
-    if isinstance(parameter.default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if isinstance(parameter.default, list) and isinstance(value, (list, tuple)):
-        value = list(value)
-        if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value):
-            raise InvalidInput(f"{parameter.name} is {value!r}, expected numbers")
-    if not isinstance(value, type(parameter.default)):
-        raise InvalidInput(f"{parameter.name} is {value!r}, expected a {type(parameter.default).__name__}")
-    if parameter.low is not None and parameter.high is not None and not parameter.low <= value <= parameter.high:
-        raise InvalidInput(f"{parameter.name} is {value}, expected {parameter.low} to {parameter.high}")
-    return value

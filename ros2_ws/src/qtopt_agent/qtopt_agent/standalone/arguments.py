@@ -30,7 +30,7 @@ class Arguments:
 
     def parameters(self, full_name: str) -> dict[str, Any]:
         """Parameter overrides of the node `full_name` (with its namespace)."""
-        return {name: value for pattern, name, value in self.overrides if _matches(pattern, full_name)}
+        return {name: value for pattern, name, value in self.overrides if matches(pattern, full_name)}
 
 
 def parse(arguments: list[str]) -> Arguments:
@@ -74,7 +74,7 @@ def read_parameters(path: Path) -> list[Override]:
         if not isinstance(tree, dict):
             raise ValueError(f"{path}: {pattern} holds {tree!r}, expected `ros__parameters:`")
         for key, value in tree.items():
-            if key == "ros__parameters":
+            if key == "ros__parameters" and isinstance(value, dict):
                 found.extend((pattern, name, setting) for name, setting in _flatten("", value))
             else:
                 visit(f"{pattern}/{str(key).strip('/')}", value)
@@ -83,20 +83,21 @@ def read_parameters(path: Path) -> list[Override]:
     return found
 
 
-def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        flat += _flatten(f"{prefix}{key}.", value) if isinstance(value, dict) else [(f"{prefix}{key}", value)]
-    return flat
-
-
-def _matches(pattern: str, full_name: str) -> bool:
+def matches(pattern: str, full_name: str) -> bool:
+    """Whether the parameters of `pattern`, such as /**, are meant for the node `full_name`."""
     # `**` is any number of name parts, also none; `*` is one.
     parts = [
         "(/[^/]+)*" if part == "**" else "/[^/]+" if part == "*" else "/" + re.escape(part)
         for part in pattern.split("/")[1:]
     ]
     return re.fullmatch("".join(parts), full_name) is not None
+
+
+def _flatten(prefix: str, tree: dict[str, Any]) -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        flat += _flatten(f"{prefix}{key}.", value) if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+    return flat
 
 
 def _value(words: Any, flag: str) -> str:

@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from typing import Any, TextIO
 
 from qtopt_agent.documents import yaml_text
+from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.run import LAUNCHER, SIGNALS
 
 _POLL = 0.05  # s
@@ -38,6 +39,11 @@ class NodeDescription:
     parameter_files: tuple[Path, ...] = ()
     arguments: tuple[str, ...] = ()  # before --ros-args
     respawn: bool = False  # the graph goes on without it when it fails, and it is started again
+
+    @property
+    def label(self) -> str:
+        """Namespace and name, without a slash before them: by this it is asked for and told."""
+        return f"{absolute(self.namespace)}/{self.name}".lstrip("/")
 
     def ros_arguments(self, parameter_file: Path | None) -> list[str]:
         """What follows the module on the command line."""
@@ -71,11 +77,11 @@ class Processes:
         environment: dict[str, str] | None = None,
         runner: Sequence[str] = (sys.executable, "-m", "qtopt_agent.standalone.run"),
     ) -> None:
-        if len({(node.namespace, node.name) for node in nodes}) < len(nodes):
+        if len({node.label for node in nodes}) < len(nodes):
             raise ValueError("two nodes of a graph have the same name")
         self._nodes, self._output, self._runner = list(nodes), output, list(runner)
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {}), LAUNCHER: str(os.getpid())}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}  # by label
         self._readers: dict[str, threading.Thread] = {}
         self._last_words: dict[str, str] = {}  # what each node says that it has ended of
         self._respawns: dict[str, float] = {}  # when a node is started again, steady time
@@ -97,13 +103,13 @@ class Processes:
     ) -> None:
         self.stop()
 
-    def pid(self, name: str) -> int:
+    def pid(self, label: str) -> int:
         """Process id of a node."""
-        return self._processes[name].pid
+        return self._processes[label].pid
 
-    def ended(self, name: str) -> bool:
+    def ended(self, label: str) -> bool:
         """Whether a node's process has ended."""
-        return self._processes[name].poll() is not None
+        return self._processes[label].poll() is not None
 
     def wait(self, until: Callable[[], bool] = lambda: False) -> int:
         """Wait until all nodes have ended, one failed, `until()` is true, or Ctrl-C or SIGTERM comes; then stop all.
@@ -141,37 +147,37 @@ class Processes:
         for reader in self._readers.values():
             reader.join(timeout=1.0)
         for node in sorted(self._nodes, key=lambda node: node is self._failed):
-            if node is self._failed or node.name in self._last_words:
+            if node is self._failed or node.label in self._last_words:
                 self._print_end(node)
         self._failed = None
         self._files.cleanup()
 
     def _has_failed(self, node: NodeDescription) -> bool:
         """Whether a node has, without which the graph does not go on; another one is started again."""
-        code, due = self._processes[node.name].poll(), self._respawns.get(node.name)
+        code, due = self._processes[node.label].poll(), self._respawns.get(node.label)
         if not code:
             return False
         if due is None:
             if not node.respawn or code == BAD_INPUT:
                 return True
             self._print_end(node)
-            self._print("launch", f"the graph goes on; {node.name} is started again in {RESPAWN_DELAY:.0f} s")
-            self._respawns[node.name] = time.monotonic() + RESPAWN_DELAY
+            self._print("launch", f"the graph goes on; {node.label} is started again in {RESPAWN_DELAY:.0f} s")
+            self._respawns[node.label] = time.monotonic() + RESPAWN_DELAY
         elif time.monotonic() >= due:
-            del self._respawns[node.name]
+            del self._respawns[node.label]
             self._start(node)
         return False
 
     def _print_end(self, node: NodeDescription) -> None:
-        self._readers[node.name].join(timeout=1.0)
-        said = self._last_words.pop(node.name, "")
-        code = self._processes[node.name].returncode
-        self._print("launch", f"{node.name} ended with exit code {code}{said and ': '}{said}")
+        self._readers[node.label].join(timeout=1.0)
+        said = self._last_words.pop(node.label, "")
+        code = self._processes[node.label].returncode
+        self._print("launch", f"{node.label} ended with exit code {code}{said and ': '}{said}")
 
     def _start(self, node: NodeDescription) -> None:
         file = None
         if node.parameters:
-            file = Path(self._files.name) / f"{node.name}.yaml"
+            file = Path(self._files.name) / f"{node.label.replace('/', '.')}.yaml"
             file.write_text(yaml_text({"/**": {"ros__parameters": node.parameters}}))
         # Signals are held back until the node heeds them: they would break Python's own start in the middle.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -186,9 +192,9 @@ class Processes:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        self._processes[node.name] = process
-        self._readers[node.name] = threading.Thread(target=self._forward, args=(node.name, process), daemon=True)
-        self._readers[node.name].start()
+        self._processes[node.label] = process
+        self._readers[node.label] = threading.Thread(target=self._forward, args=(node.label, process), daemon=True)
+        self._readers[node.label].start()
 
     def _forward(self, name: str, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout
