@@ -1,5 +1,6 @@
 """A signed model is taken by who trusts the key, and no other is."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -125,10 +126,8 @@ def test_a_damaged_signature_is_the_right_one_or_refused(tmp_path, mutations):
         except IncompatibleModel as error:
             assert str(error).isprintable()
             continue
-        assert (
-            json.loads(damaged) == json.loads(whole)
-            or json.loads(damaged)["signature"] == json.loads(whole)["signature"]
-        )
+        kept, given = (base64.b64decode(json.loads(each)["signature"]) for each in (damaged, whole))
+        assert kept == given  # the key may have another comment, base64 another last digit
 
 
 def test_the_commands_make_keys_sign_and_insist(model, tmp_path):

@@ -132,6 +132,22 @@ def test_a_search_that_the_manifest_cannot_describe_is_not_published(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("field", "changes", "complaint"),
+    [
+        ("maximizer", {"elites": 9}, "8 samples, 9 elites"),
+        ("network", {"parameters": 7}, "network.parameters is 7, this network has"),
+        ("network", {"aux_size": 3}, "network.parameters is|has no tensor auxiliary"),
+        ("network", {"kind": "quantile", "risk": "no-such"}, "no-such"),
+        ("network", {"kind": "naf"}, "network.parameters is"),
+    ],
+)
+def test_a_manifest_whose_parts_do_not_fit_each_other_is_refused(model, field, changes, complaint):
+    edit(model, **{field: describe(model)[field] | changes})
+    with pytest.raises(IncompatibleModel, match=complaint):
+        verify(model)
+
+
 def test_an_evaluation_that_is_none_is_not_recorded(model):
     before = (model / "manifest.json").read_bytes()
     for change in ({"success": math.nan}, {"episodes": 8}, {"objects": "\x1b[31m"}, {"clutter": [1]}):

@@ -102,7 +102,7 @@ def check_signature(folder: Path, manifest: bytes, trusted: TrustedKeys) -> str:
     Raises IncompatibleModel where the model is not signed, or by another key, or has changed since.
     """
     file = folder / SIGNATURE
-    if not file.exists():
+    if not os.path.exists(file):
         raise IncompatibleModel(f"{folder} is not signed: there is no {SIGNATURE}, and only trusted models are wanted")
     try:
         fields = Fields(parse_json(read_bytes(file, 10_000).decode("utf-8"), str(file)))

@@ -149,7 +149,7 @@ def list_models(store: Path) -> list[Listed]:
 
     Raises InvalidInput if there is no such folder.
     """
-    if not store.is_dir():
+    if not os.path.isdir(store):
         raise InvalidInput(f"there is no folder of models at {store}")
     found = [_listed(path.parent) for path in store.glob(f"[!.]*/{MANIFEST}")]
     return sorted(found, key=lambda each: (_created(each), each.folder.name))
@@ -174,13 +174,13 @@ def sign(folder: Path, key: Path) -> str:
 
 def check_recordable(folder: Path) -> None:
     """Raises InvalidInput if the model is signed: an evaluation would change what was signed."""
-    if (folder / SIGNATURE).exists():
+    if os.path.exists(folder / SIGNATURE):
         raise InvalidInput(f"{folder} is signed, and what is signed does not change: record first, then sign")
 
 
 def model_in(folder: Path) -> Path:
     """`folder` if it is a model, else the newest in it. Raises InvalidInput if there is none."""
-    return folder if (folder / MANIFEST).exists() else latest(folder)
+    return folder if os.path.exists(folder / MANIFEST) else latest(folder)
 
 
 def record_evaluation(folder: Path, result: dict[str, Any]) -> None:
@@ -216,9 +216,10 @@ class _Opened:
 
 
 def _read(folder: Path) -> bytes:
-    if not (folder / MANIFEST).exists():
-        raise IncompatibleModel(f"{folder} is not a model: {MANIFEST} is missing")
-    return read_bytes(folder / MANIFEST, MAX_BYTES)
+    try:
+        return read_bytes(folder / MANIFEST, MAX_BYTES)
+    except IncompatibleModel as error:
+        raise IncompatibleModel(f"{folder} is not a model: {error}") from error
 
 
 def _parse(folder: Path, data: bytes, version: str) -> tuple[Manifest, ModelSpec]:

@@ -43,13 +43,17 @@ class Trial:
         Raises IncompatibleModel, saying what has happened, and TrialAbandoned soon after `abandoned()` becomes true.
         """
         order = json.dumps([str(folder.absolute()), profile, trusted, self.limit])
-        with subprocess.Popen(
-            [*self.program, order],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the one that tries
-        ) as child:
+        try:
+            child = subprocess.Popen(
+                [*self.program, order],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the one that tries
+            )
+        except OSError as error:  # no memory, too many processes
+            raise IncompatibleModel(f"{folder}: its trial cannot begin: {error.strerror}") from error
+        with child:
             try:
                 _wait(child, folder, time.monotonic() + self.limit, abandoned)
             finally:
@@ -60,7 +64,7 @@ class Trial:
         if code == REFUSED:
             raise IncompatibleModel(words)
         if code < 0:
-            raise IncompatibleModel(f"{folder}: its trial was ended by {signal.Signals(-code).name}")
+            raise IncompatibleModel(f"{folder}: its trial was ended by signal {-code} ({signal.strsignal(-code)})")
         if code > 0:
             raise IncompatibleModel(f"{folder}: its trial failed with exit code {code}: {words[-500:]}")
 

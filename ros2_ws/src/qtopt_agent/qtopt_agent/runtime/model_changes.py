@@ -59,7 +59,7 @@ class ModelChanges:
         """Whether `folder` was not tried as it is now: a signature or an evaluation may come later."""
         try:
             now = folder, folder.stat().st_mtime_ns
-        except FileNotFoundError:
+        except OSError:
             return False
         new = now not in self._tried
         self._tried.add(now)
