@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from mcap.writer import CompressionType, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from qtopt_agent.core.errors import CorruptEpisode
+from qtopt_agent.core.errors import CorruptEpisode, InvalidInput
+from qtopt_agent.documents import read_text
 from qtopt_agent.episodes import messages
+from qtopt_agent.episodes.bag import scan
+from qtopt_agent.episodes.metadata import metadata_problems
 from qtopt_agent.episodes.reader import iter_episodes, read_episode
 from qtopt_agent.episodes.verify import verify
 from qtopt_agent.episodes.writer import EpisodeWriter
@@ -112,6 +116,58 @@ def test_metadata_that_disagrees_with_the_file_is_found(bag, old, new, problem):
     assert old in text
     metadata.write_text(text.replace(old, new))
     assert problem in "; ".join(verify(bag))
+
+
+FREE = ("custom_data", "ros_distro")  # of which the file says nothing
+
+
+@pytest.mark.parametrize("change", ["missing", "another"])
+def test_every_field_of_the_metadata_is_compared_with_the_file(bag, change):
+    """What rosbag2 reads; `version` says how."""
+    metadata = bag / "metadata.yaml"
+    lines = metadata.read_text().splitlines()
+    for number, line in enumerate(lines):
+        name = line.strip(" -").partition(":")[0]
+        if line.endswith(":") or name in FREE:
+            continue
+        other = line.rpartition(": ")[0] + ": other"
+        metadata.write_text("\n".join(lines[:number] + [other] * (change == "another") + lines[number + 1 :]))
+        assert verify(bag), line
+    metadata.write_text("\n".join(lines))
+    assert verify(bag) == []
+
+
+def test_any_damage_of_the_metadata_changes_nothing_or_is_found(bag, mutations):
+    metadata = bag / "metadata.yaml"
+    whole = metadata.read_bytes()
+    file, summary = next(bag.glob("*.mcap")), scan(next(bag.glob("*.mcap"))).summary
+
+    def holds(found, expected):
+        """Whether a reader of the fields in `expected` reads the same in `found`."""
+        if isinstance(expected, dict):
+            return all(name in FREE or (name in found and holds(found[name], expected[name])) for name in expected)
+        if isinstance(expected, list):
+            return len(found) == len(expected) and all(map(holds, found, expected))
+        return type(found) is type(expected) and found == expected
+
+    for data in mutations(whole):
+        metadata.write_bytes(data)
+        try:
+            problems = metadata_problems(read_text(metadata), file.name, summary)
+        except InvalidInput:
+            continue
+        if not problems:
+            assert holds(yaml.safe_load(read_text(metadata)), yaml.safe_load(whole))
+
+
+def test_metadata_of_an_earlier_version_of_rosbag2_may_say_less(bag):
+    metadata = bag / "metadata.yaml"
+    older = [line for line in metadata.read_text().splitlines() if "type_description_hash" not in line]
+    text = "\n".join(older).replace("version: 9", "version: 5").replace("profiles: []", 'profiles: ""')
+    metadata.write_text(text.partition("  custom_data")[0])
+    assert verify(bag) == []
+    metadata.write_text(text.replace("version: 5", "version: 10"))
+    assert "gives version 10, expected 1 to 9" in verify(bag)[0]
 
 
 def test_metadata_written_by_another_program_is_accepted_where_it_says_the_same(bag):

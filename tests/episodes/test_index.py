@@ -124,6 +124,74 @@ def test_an_index_of_another_version_is_filled_anew(tmp_path, writer, make_episo
     assert rows(tmp_path) == expected
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "episode_id = '../../x'",
+        "path = '../../x'",
+        "steps = 'many'",
+        "success = 0",
+        "reward = 1e999",
+        "objects = '['",
+        "duration = NULL",
+        "stamp = ''",
+        "digest = ''",
+        "model_version = x'ff'",
+    ],
+)
+def test_a_row_that_was_changed_by_hand_is_never_believed(tmp_path, writer, make_episode, change):
+    for name in "ab":
+        writer.write(make_episode(name))
+    expected = rows(tmp_path)
+    with sqlite3.connect(tmp_path / "index.sqlite") as database:
+        database.execute(f"UPDATE episodes SET {change} WHERE episode_id = 'a'")
+    database.close()
+    with EpisodeIndex(tmp_path) as index:
+        assert [row for row in index.rows() if row not in expected] == []
+    assert rows(tmp_path) == expected
+
+
+def test_a_row_added_by_hand_is_forgotten(tmp_path, writer, make_episode):
+    writer.write(make_episode())
+    expected = rows(tmp_path)
+    with sqlite3.connect(tmp_path / "index.sqlite") as database:
+        database.execute("CREATE TEMP TABLE copy AS SELECT * FROM episodes")
+        database.execute("UPDATE copy SET path = 'other', digest = ''")
+        database.execute("INSERT INTO episodes SELECT * FROM copy")
+    database.close()
+    assert rows(tmp_path) == expected
+
+
+def test_somebody_elses_database_is_left_as_it_is(tmp_path):
+    with sqlite3.connect(tmp_path / "index.sqlite") as database:
+        database.execute("CREATE TABLE photographs (taken)")
+        database.execute("INSERT INTO photographs VALUES ('yesterday')")
+    with pytest.raises(StorageError, match="another database"):
+        EpisodeIndex(tmp_path)
+    assert database.execute("SELECT * FROM photographs").fetchall() == [("yesterday",)]
+    database.close()
+
+
+def test_what_is_no_ordinary_file_is_no_index(tmp_path):
+    (tmp_path / "index.sqlite").mkdir()
+    with pytest.raises(StorageError, match="not an ordinary file"):
+        EpisodeIndex(tmp_path)
+
+
+def test_any_damage_of_the_file_gives_the_same_rows_or_a_refusal(tmp_path, writer, make_episode, mutations):
+    writer.write(make_episode())
+    expected = rows(tmp_path)
+    whole = (tmp_path / "index.sqlite").read_bytes()
+    for data in mutations(whole):
+        for other in tmp_path.glob("index.sqlite-*"):
+            other.unlink()
+        (tmp_path / "index.sqlite").write_bytes(data)
+        try:
+            assert rows(tmp_path) == expected
+        except StorageError as error:
+            assert "index.sqlite" in str(error)
+
+
 def test_a_missing_root_is_an_error(tmp_path):
     with pytest.raises(InvalidInput, match="none: there is no such folder"):
         EpisodeIndex(tmp_path / "none")

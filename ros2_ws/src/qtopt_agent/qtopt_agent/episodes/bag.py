@@ -19,7 +19,7 @@ from rosbags.serde import SerdeError
 
 from qtopt_agent.core.errors import CorruptEpisode
 from qtopt_agent.episodes.messages import TOPICS, from_cdr, same_type, schema, type_hash
-from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, metadata_text
+from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, TopicAbout, metadata_text
 
 # What mcap, lz4, zstandard and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.
 READ_ERRORS = (
@@ -153,6 +153,7 @@ def _scan(stream: BinaryIO, size: int, contents: BagContents) -> None:
             schemas[record.id] = record
         elif isinstance(record, Channel) and record.id not in topics:
             topics[record.id] = record.topic
+            contents.summary.describe(record.topic, _about(record, schemas.get(record.schema_id)))
             if record.topic in TOPICS:
                 _check_type(record, schemas.get(record.schema_id))
         elif isinstance(record, Message):
@@ -198,6 +199,16 @@ def _unpacked(chunk: Chunk) -> bytes:
     if len(data) != wanted:
         raise ValueError(f"a chunk of {wanted} bytes has {len(data)}")
     return bytes(data)
+
+
+def _about(channel: Channel, schema: Schema | None) -> TopicAbout:
+    about = channel.metadata
+    return TopicAbout(
+        schema.name if schema else "",
+        channel.message_encoding,
+        about.get("offered_qos_profiles", ""),
+        about.get("topic_type_hash", ""),
+    )
 
 
 def _check_type(channel: Channel, found: Schema | None) -> None:

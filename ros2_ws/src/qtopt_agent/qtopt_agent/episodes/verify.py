@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from qtopt_agent.core.episode import Episode
-from qtopt_agent.core.errors import CorruptEpisode
+from qtopt_agent.core.errors import CorruptEpisode, InvalidInput
+from qtopt_agent.documents import read_text
 from qtopt_agent.episodes.bag import mcap_file, scan
 from qtopt_agent.episodes.label import read_label
 from qtopt_agent.episodes.metadata import FILE_NAME, metadata_problems
@@ -27,11 +28,9 @@ def verify(path: Path | str) -> list[str]:
         contents = scan(file)
         read_label(folder)
         problems = [f"{file.name}: {contents.problem}"] if contents.problem else []
-        problems += metadata_problems((folder / FILE_NAME).read_text(), file.name, contents.summary)
-    except (CorruptEpisode, UnicodeDecodeError) as error:
+        problems += metadata_problems(read_text(folder / FILE_NAME), file.name, contents.summary)
+    except (CorruptEpisode, InvalidInput) as error:
         return [str(error)]
-    except OSError as error:
-        return [f"{FILE_NAME}: {error.strerror}"]
     if contents.problem:
         return problems
     try:
