@@ -4,21 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
-from qtopt_agent.cli.rollout_options import parse_clutter
-from qtopt_agent.core.errors import InvalidInput
 
 runner = CliRunner()
-
-
-@pytest.mark.parametrize(("text", "pair"), [("1", (1, 1)), ("6", (6, 6)), ("1-5", (1, 5)), ("2-2", (2, 2))])
-def test_clutter_is_a_number_or_a_range(text, pair):
-    assert parse_clutter(text) == pair
-
-
-@pytest.mark.parametrize("text", ["", "0", "7", "5-1", "1-7", "a", "1-", "-1", "1,5", "1.5"])
-def test_other_clutter_is_refused_with_its_value(text):
-    with pytest.raises(InvalidInput, match="expected a number of objects from 1 to 6"):
-        parse_clutter(text)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from qtopt_agent.cli.rollout_options import (
     Seed,
     Workers,
     describe_success,
-    parse_clutter,
     progress_bar,
 )
+from qtopt_agent.core.clutter import parse_clutter
 
 
 def collect(

@@ -1,14 +1,11 @@
 """What the commands that run episodes have in common: options, the progress bar, the printed result."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from qtopt_agent.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from qtopt_agent.runtime.evaluator import EvaluationResult
@@ -27,15 +24,6 @@ MaxMeshes = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same episodes.")]
 Workers = Annotated[int | None, typer.Option(min=1, max=1024, show_default="one a core", help="Worker processes.")]
-
-
-def parse_clutter(text: str) -> tuple[int, int]:
-    """(fewest, most) of "3" or "1-5". Raises InvalidInput."""
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    fewest, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not 1 <= fewest <= most <= 6:
-        raise InvalidInput(f"clutter is {text!r}, expected a number of objects from 1 to 6, or two as in 1-5")
-    return fewest, most
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Which values a setting may have, written beside it: `Annotated[int, Range(1, 9)]`, `Literal["a", "b"]`."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -64,8 +65,9 @@ def _converted(value: Any, kind: Any) -> Any:
         if type(value) is not kind:
             raise TypeError
         return value
-    if kind is int and isinstance(value, int):
-        return value
+    if kind is int and isinstance(value, (int, str)):
+        with suppress(ValueError):  # "1e4"
+            return int(value)
     number = float(value)
     if not math.isfinite(number) or number != kind(number):
         raise ValueError

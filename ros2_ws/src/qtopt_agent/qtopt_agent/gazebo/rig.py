@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo.bridge import HAND, OBJECTS
 from qtopt_agent.gazebo.objects import objects_sdf
@@ -50,7 +51,7 @@ class Rig:
         clutter: tuple[int, int],
         send: Callable[[dict[str, float]], None],
     ) -> None:
-        self._world, self._source, self._clutter, self._send = world, source, clutter, send
+        self._world, self._source, self._clutter, self._send = world, source, check_clutter(clutter), send
         self._heard = threading.Condition()
         self._files = tempfile.TemporaryDirectory(prefix="qtopt_objects_")
         self._layout: Layout | None = None

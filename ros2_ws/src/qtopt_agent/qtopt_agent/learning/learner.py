@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.learning import n_step
 from qtopt_agent.learning.bellman import action_values, bellman_targets, state_values
 from qtopt_agent.learning.losses import LOSSES, auxiliary_loss
@@ -51,7 +52,7 @@ class Learner:
         self._discount = profile.discount
         self._code = ActionCode(profile.action_space)
         self._rng = np.random.default_rng([seed, 1])
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator().manual_seed(torch_seed(seed))
         self._optimizer = _make_optimizer(preset, network)
         self._auxiliary_mean: Tensor | None = None
         self._auxiliary_scale: Tensor | None = None

@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from qtopt_agent.core.clutter import Clutter, check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.core.ranges import Range, converted
@@ -79,7 +80,7 @@ class Preset:
     replay: Literal["uniform", "prioritised"] = "uniform"  # prioritised pays no heed to on_policy_share
     priority_exponent: Share = 0.6
     priority_correction: Shares = (0.4, 1.0)
-    clutter: tuple[Annotated[int, Range(1, 6)], Annotated[int, Range(1, 6)]] = (1, 1)  # objects, fewest and most
+    clutter: Clutter = (1, 1)  # objects in the bin, fewest and most
     # Housekeeping, in gradient steps
     publish_every: Count = 200
     checkpoint_every: Count = 5_000
@@ -100,8 +101,7 @@ class Preset:
             raise InvalidInput(f"setting maximizer is 'proposal': a {self.q_function} q_function proposes no actions")
         if len(self.grid_levels) < 2:
             raise InvalidInput(f"setting grid_levels is {self.grid_levels}, expected two or more numbers")
-        if self.clutter[0] > self.clutter[1]:
-            raise InvalidInput(f"setting clutter is {self.clutter}, expected the fewest first, then the most")
+        check_clutter(self.clutter, "setting clutter")
         if self.q_function == "quantile" and self.n_step_correction != "none":
             raise InvalidInput(
                 f"setting n_step_correction is {self.n_step_correction!r}: not for a quantile head, expected none"

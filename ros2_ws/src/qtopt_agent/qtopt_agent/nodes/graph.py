@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qtopt_agent.core.clutter import parse_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
 from qtopt_agent.nodes.layers import merged
@@ -172,10 +173,7 @@ def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescriptio
 
 
 def _objects(a: Mapping[str, str]) -> dict[str, Any]:
-    fewest, _, most = a["clutter"].partition("-")
-    if not (fewest.isdigit() and (most or fewest).isdigit()):
-        raise InvalidInput(f"clutter is {a['clutter']!r}, expected a number, or two as in 1-5")
-    return {"objects": a["objects"], "clutter": [int(fewest), int(most or fewest)]}
+    return {"objects": a["objects"], "clutter": list(parse_clutter(a["clutter"]))}
 
 
 def _simulator(a: Mapping[str, str]) -> dict[str, Any]:

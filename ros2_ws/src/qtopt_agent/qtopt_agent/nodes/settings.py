@@ -64,7 +64,7 @@ SIMULATOR = (
     Parameter("frame_id", "wrist_camera", "Frame of the pictures, z forward."),
     Parameter("profile", "compact", "Profile whose camera the simulator has."),
     *_OBJECTS,
-    Parameter("seed", 0, "Of the first objects.", 0, 2**31),
+    Parameter("seed", 0, "Of the first objects.", 0, 2**63 - 1),
     Parameter("camera_rate", 30.0, "Images per second of simulated time, Hz.", 0.5, 200.0),
     Parameter("state_rate", 100.0, "Poses and joint states per second of simulated time, Hz.", 1.0, 100.0),
     Parameter("speed", 1.0, "Simulated seconds in a second.", 0.01, 100.0),
@@ -99,13 +99,13 @@ TRAINER = (
     Parameter("min_episodes", 100, "Episodes before the first round.", 1, 2**31),
     Parameter("new_episodes", 50, "New episodes before each further round.", 1, 2**31),
     Parameter("steps", 5000, "Gradient steps of a round.", 1, 2**31),
-    Parameter("seed", 0, "Of weights and batches.", 0, 2**31),
+    Parameter("seed", 0, "Of weights and batches.", 0, 2**63 - 1),
     Parameter("period", 5.0, "Between two looks at the folder, s.", 0.1, 3600.0),
     Parameter("deploy", False, "Ask the agent to load each new model."),
 )
 ATTEMPTS = (
     Parameter("count", 0, "Grasps to try; 0: no end.", 0, 10**9),
-    Parameter("seed", 0, "The same one gives the same objects.", 0, 2**31),
+    Parameter("seed", 0, "The same one gives the same objects.", 0, 2**63 - 1),
     Parameter("simulator", True, "Lay out new objects and arm before each grasp; else a person has armed the driver."),
     Parameter("result", "", "JSON file for the numbers; empty for none."),
 )

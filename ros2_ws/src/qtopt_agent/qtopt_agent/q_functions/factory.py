@@ -4,6 +4,7 @@ import torch
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.q_functions.actor_critic import ActorCriticQFunction
 from qtopt_agent.q_functions.base import QFunction
 from qtopt_agent.q_functions.compact import CompactQFunction
@@ -39,7 +40,7 @@ def make_q_function(
     if kind != "quantile" and (risk, risk_level) != ("neutral", 0.0):
         raise InvalidInput(f"risk {risk!r} at level {risk_level}: a {kind} Q-function has no distribution to distort")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(torch_seed(seed))
         network = NETWORKS[profile.network](profile, aux_size)
         if kind == "scalar":
             return network

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies.scripted_module import TorchScriptPolicy, script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
@@ -102,7 +103,7 @@ def measure_decisions(
     They decide on `batch` states at once, and the baseline on one.
     Yields a method's name after each call of it, and the rows at the end.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(torch_seed(seed))
     image = torch.randint(0, 256, [batch, *profile.observation.image_size, 3], dtype=torch.uint8, generator=generator)
     state = torch.rand([batch, profile.observation.state_size], generator=generator)
     before = torch.get_num_threads()
@@ -166,7 +167,7 @@ def _typical_network(profile: Profile, seed: int) -> QFunction:
     for module in q.modules():
         if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             module.momentum = None
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(torch_seed(seed))
     shape = [2, *profile.observation.image_size, 3]
     image = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     state = torch.rand([2, profile.observation.state_size], generator=generator)

@@ -1,10 +1,10 @@
 """The same cameras rendered by OpenGL without a display, for large images; needs EGL on the system."""
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.rays import AMBIENT
 
 _MISSING = "renderer 'egl' needs EGL and a driver ({}); on Debian: apt install libegl1 libgl1-mesa-dri"

@@ -11,13 +11,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.folders import walk
 from qtopt_agent.simulation.convex import convex_parts
+from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.mesh_files import read_mesh
 from qtopt_agent.simulation.objects import ObjectSpec, Part

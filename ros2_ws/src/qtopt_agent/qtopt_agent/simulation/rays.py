@@ -1,10 +1,10 @@
 """A camera that needs no graphics library: one ray a pixel through MuJoCo's collision geometry, Lambert-shaded."""
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.simulation.cell import SKY
+from qtopt_agent.simulation.engine import mujoco
 
 Array = NDArray[np.float64]
 

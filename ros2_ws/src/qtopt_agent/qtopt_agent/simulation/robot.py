@@ -2,17 +2,18 @@
 
 from typing import Protocol
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
 from qtopt_agent.simulation.cell import BIN_HALF, MAX_APERTURE
+from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import ObjectSource, is_lifted, lay_out
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
 from qtopt_agent.simulation.rays import RayCamera
@@ -58,7 +59,7 @@ class SimulatedRobot:
         """`renderer`: "rays" needs nothing but MuJoCo; "egl" is faster on large images, where the system has it."""
         self._profile = profile
         self._source = source
-        self._clutter = clutter
+        self._clutter = check_clutter(clutter)
         self._camera = make_camera(profile, renderer) if profile.camera != "none" else None
         self._steps = 0
 

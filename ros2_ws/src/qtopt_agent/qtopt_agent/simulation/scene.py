@@ -2,7 +2,6 @@
 
 from xml.sax.saxutils import quoteattr
 
-import mujoco
 import numpy as np
 
 from qtopt_agent.simulation.cell import (
@@ -17,6 +16,7 @@ from qtopt_agent.simulation.cell import (
     WRIST_FOVY,
     Box,
 )
+from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.objects import ObjectSpec
 
