@@ -7,9 +7,12 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from arm_tools import Arm, driver
+from control_msgs.action import GripperCommand as GripperAction
 from graph_tools import Diagnosed, Spinning, running, started, until
 from harness import alone, raises
+from qtopt_msgs.msg import GraspCommand
 from qtopt_msgs.msg import SafetyStatus as Status
+from rclpy.action import ActionServer, GoalResponse
 from rosgraph_msgs.msg import Clock
 
 from qtopt_agent.core.errors import InvalidInput
@@ -78,6 +81,35 @@ def check_two_arms_each_in_a_namespace_do_not_hear_each_other():
         until(lambda: {"left/arm_driver", "right/arm_driver"} <= diagnosed.by_name.keys(), "each says who it is")
         assert right.states and not right.twists and right.position[0] == 0.0
         assert {(status.state, status.asked.writer) for status in right.states} == {(Status.DISARMED, "")}
+
+
+def check_a_grippers_server_is_waited_for_and_asked_again_until_it_obeys():
+    refusals, heard = [True, True], []
+
+    def on_goal(goal):
+        heard.append(goal.command.position)
+        return GoalResponse.REJECT if refusals and refusals.pop() else GoalResponse.ACCEPT
+
+    def execute(handle):
+        handle.abort()  # as some do that hold an object
+        return GripperAction.Result(stalled=True)
+
+    hand = {"gripper": {"interface": "gripper_command", "name": "hand/gripper_cmd"}}
+    with running(driver(**hand)) as graph, Spinning("probe") as probe, Arm(probe.node) as arm:
+        diagnosed = Diagnosed(probe.node)
+        absent = "the gripper's action server /hand/gripper_cmd is not there"
+        assert arm.clients["arm"].wait_for_service(30.0)
+        until(lambda: arm.arm().message == absent, "arming is refused for it")
+        until(lambda: diagnosed.by_name.get("arm_driver", (0, ""))[1] == absent, "it is in the diagnostics")
+        server = ActionServer(probe.node, GripperAction, "hand/gripper_cmd", execute, goal_callback=on_goal)
+        arm.armed()
+        arm.moving(x=0.06, gripper=GraspCommand.CLOSE)
+        arm.repeating()
+        until(lambda: "refuses to close" in arm.status().text, "the refusal is told")
+        until(lambda: len(heard) == 3 and "refuses" not in arm.status().text, "it obeys")
+        time.sleep(1.0)
+        assert heard == [0.0] * 3 and graph.said().count("refuses to close") == 1, (heard, graph.said())
+        server.destroy()
 
 
 def check_a_motion_is_carried_out_and_ends():

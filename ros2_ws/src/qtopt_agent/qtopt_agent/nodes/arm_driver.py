@@ -14,7 +14,7 @@ from std_srvs.srv import SetBool, Trigger
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import conversions, diagnostics, settings, topics
-from qtopt_agent.nodes.gripper import GripperOutput
+from qtopt_agent.nodes.gripper import gripper_output
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
@@ -61,7 +61,7 @@ class ArmDriver(LifecycleNode):
         self._setpoints = self.create_publisher(PoseStamped if pose else TwistStamped, profile.output_topic, SETPOINT)
         self._statuses = self.create_publisher(SafetyStatus, topics.SAFETY, RELIABLE)
         self._gripper_states = self.create_publisher(GripperState, topics.GRIPPER_STATE, RELIABLE)
-        self._gripper = GripperOutput(self, profile.gripper)
+        self._gripper = gripper_output(self, profile.gripper)
         self._inputs = [
             # Raw: of an image only the stamp is read.
             self.create_subscription(Image, profile.image_topic, self._on_image, SENSOR, raw=True),
@@ -127,7 +127,7 @@ class ArmDriver(LifecycleNode):
             self.destroy_service(service)
         for publisher in (self._setpoints, self._statuses, self._gripper_states):
             self.destroy_publisher(publisher)
-        self._gripper.destroy(self)
+        self._gripper.destroy()
         self._core = None
 
     def _now(self) -> tuple[float, float]:
@@ -192,6 +192,10 @@ class ArmDriver(LifecycleNode):
         if core is None or not self._active:
             response.message = "the driver is not active"
             return response
+        if self._gripper.absent:
+            response.message = self._gripper.absent
+            self.get_logger().warning(f"{what}: {response.message}", throttle_duration_sec=2.0)
+            return response
         try:
             reasons = (core.arm if what == "arm" else core.resume)(time.monotonic())
         except InvalidInput as error:
@@ -220,7 +224,7 @@ class ArmDriver(LifecycleNode):
         self._report(core, clock, now)
 
     def _armed_now(self, core: ArmDriverCore, now: float) -> bool:
-        if core.state == DriverState.DISARMED:
+        if core.state == DriverState.DISARMED and not self._gripper.absent:
             core.arm(now)
         return core.state != DriverState.DISARMED
 
@@ -244,7 +248,7 @@ class ArmDriver(LifecycleNode):
             self.get_logger().error("stopping: " + "; ".join(core.faults))
         self._last_faults, self._last_reported, self._last_answer = core.faults, reported, core.report
         self._status_sent = now
-        text = "; ".join(core.faults) or core.state.name.lower()
+        text = "; ".join(filter(None, ("; ".join(core.faults) or core.state.name.lower(), self._gripper.trouble)))
         message = conversions.safety_status(
             core.state, core.report, core.faults, core.moving, text, clock, self._profile.base_frame
         )
@@ -264,6 +268,9 @@ class ArmDriver(LifecycleNode):
         }
         if core.faults:
             return diagnostics.ERROR, "; ".join(core.faults), values
+        trouble = self._gripper.trouble or self._gripper.absent
+        if trouble:
+            return diagnostics.ERROR, trouble, values
         return diagnostics.OK, core.state.name.lower(), values
 
 
