@@ -38,6 +38,15 @@ def test_a_model_is_held_against_the_camera(model):
     assert [finding["severity"] for finding in json.loads(result.output)] == ["OK", "ERROR"]
 
 
-@pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--model", "x"), ("--arm", "x"), ("--camera", "big")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--seconds", "0"),
+        ("--model", "x"),
+        ("--arm", "x"),
+        ("--camera", "640x480"),
+        *[("--model", "compact-1", "--camera", size) for size in ("big", "0x480", "640x", "99999x1", "640x480\n")],
+    ],
+)
 def test_nonsense_ends_with_2(arguments):
     assert run(*arguments).exit_code == 2

@@ -17,6 +17,14 @@ def test_a_folder_comes_before_a_released_model(tmp_path, monkeypatch):
     assert find_model("compact-1").resolve() == tmp_path / "compact-1"
 
 
+def test_models_of_ones_own_hide_no_released_one(tmp_path, monkeypatch):
+    released = released_models().resolve()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models/mine").mkdir(parents=True)
+    assert find_model("mine").resolve() == tmp_path / "models/mine"
+    assert find_model("compact-1").resolve() == released / "compact-1"
+
+
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine").mkdir()

@@ -15,11 +15,12 @@ from qtopt_agent.cli.rollout_options import (
     describe_success,
     progress_bar,
 )
+from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
 
 
 def collect(
-    out: Annotated[Path, typer.Option(help="Folder the episodes are added to, in dated folders.")],
+    out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder for the episodes, in dated folders.")],
     policy: Annotated[str, typer.Option(help="scripted, random, or a model: folder or released name.")] = "scripted",
     profile: Annotated[str, typer.Option(help="paper, compact or lowdim; a model brings its own.")] = "compact",
     objects: Objects = "train",

@@ -16,13 +16,16 @@ from qtopt_agent.cli.rollout_options import (
     describe_success,
     progress_bar,
 )
+from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
 
 PICTURE = (144, 192)  # px
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the episodes and the pictures.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder for episodes and pictures.")] = Path(
+        "demo"
+    ),
     model: NewestModel = None,
     objects: Objects = "held-out",
     clutter: Clutter = "1-3",

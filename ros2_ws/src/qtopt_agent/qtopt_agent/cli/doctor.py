@@ -1,6 +1,7 @@
 """qtopt doctor: what is wrong, and what to do about it."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
 
 if TYPE_CHECKING:
@@ -30,12 +32,14 @@ def doctor(
 
     Looks at the graph unless --arm or --model is given. Exit code 1 where something is wrong.
     """
-    from qtopt_agent.nodes.graph import arm_file
+    from qtopt_agent.nodes.graph import arm_file, checked_namespace
     from qtopt_agent.runtime.doctor import Severity, examine_arm_file, examine_model, worst
     from qtopt_agent.runtime.released import find_model
 
+    if camera and model is None:
+        raise InvalidInput(f"camera is {camera}, but there is no model to fit it: add --model")
     size = _size(camera) if camera else None
-    findings = _running_graph(seconds, namespace) if arm is None and model is None else []
+    findings = _running_graph(seconds, checked_namespace(namespace)) if arm is None and model is None else []
     if arm is not None:
         findings += examine_arm_file(arm_file(arm))
     if model is not None:
@@ -71,7 +75,7 @@ def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
     if not ros_is_installed():
         command[2:] = ["qtopt_agent.standalone.run", module]
         environment.setdefault("CYCLONEDDS_URI", loopback())  # as `qtopt launch` does
-    command += ["--ros-args", "-p", f"seconds:={seconds:.3f}", "-r", f"__ns:=/{namespace.strip('/')}"]
+    command += ["--ros-args", "-p", f"seconds:={seconds:.3f}", "-r", f"__ns:=/{namespace}"]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0 or not done.stdout.strip():
         raise QtoptError(f"could not look at the graph: the doctor's node ended with exit code {done.returncode}")
@@ -80,9 +84,7 @@ def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
 
 
 def _size(text: str) -> tuple[int, int]:
-    from qtopt_agent.core.errors import InvalidInput
-
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise InvalidInput(f"camera size is {text!r}, expected WIDTHxHEIGHT, such as 640x480")
-    return int(height), int(width)
+    match = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", text)
+    if match is None:
+        raise InvalidInput(f"camera size is {text!r}, expected WIDTHxHEIGHT in px, such as 640x480")
+    return int(match[2]), int(match[1])

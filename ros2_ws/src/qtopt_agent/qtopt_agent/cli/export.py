@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.cli.writable import writable_folder
 
 
 def export(
     run: Annotated[Path, typer.Option(help="Folder of the training run.")],
     version: Annotated[str, typer.Option(help="Name of the new model.")],
-    store: Annotated[Path, typer.Option(help="Folder of models.")] = Path("models"),
+    store: Annotated[Path, typer.Option(callback=writable_folder, help="Folder of models.")] = Path("models"),
     maximizer: Annotated[
         str | None,
         typer.Option(show_default="preset's", help="Search at run time: cem, icem, cma_es, random, grid, proposal."),

@@ -29,6 +29,7 @@ def launch(
 def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, interrupted: list[int]) -> int:
     """Run the graph until it ends or something is in `interrupted`. Returns its exit code."""
     import os
+    import textwrap
 
     from qtopt_agent.core.errors import InvalidInput
     from qtopt_agent.nodes.graph import ENDING, GRAPHS, build
@@ -45,7 +46,8 @@ def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, in
     if show_args and graph in GRAPHS:
         for argument in GRAPHS[graph][1]:
             choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
-            typer.echo(f"{argument.name} (default: {argument.default!r})\n    {argument.description}{choices}")
+            described = textwrap.fill(argument.description + choices, 76)
+            typer.echo(f"{argument.name} (default: {argument.default!r})\n{textwrap.indent(described, '    ')}")
         return 0
     nodes = build(graph, given)
     if ros_is_installed():

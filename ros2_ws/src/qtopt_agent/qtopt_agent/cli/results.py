@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from qtopt_agent.cli.writable import STDOUT, writable_file
 from qtopt_agent.core.printable import printable
 
-STDOUT = Path("-")
 _NUMBER = re.compile(r"(-?\d[\d.,]*(e[-+]\d+)?)?")
-
-
-def _can_be_written(file: Path | None) -> Path | None:
-    """Refuse a file that cannot be written before the work is done, not after it."""
-    if file is None or file == STDOUT:
-        return file
-    there = next(path for path in (file, *file.absolute().parents) if os.path.exists(path))
-    fits = there.is_dir() if there != file else not there.is_dir()
-    if not fits or not os.access(there, os.W_OK):
-        raise typer.BadParameter(f"{str(file)!r} cannot be written")
-    return file
 
 
 JsonFile = Annotated[
@@ -32,7 +20,7 @@ JsonFile = Annotated[
     typer.Option(
         "--json",
         metavar="PATH",
-        callback=_can_be_written,
+        callback=writable_file,
         help="Write the result to this file as JSON, too; - prints JSON instead of text.",
     ),
 ]

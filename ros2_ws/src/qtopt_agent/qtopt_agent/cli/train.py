@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.cli.writable import writable_folder
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Folder of the run: replay, checkpoint, metrics.")],
+    out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder of the run: checkpoint, replay, curves.")],
     preset: Annotated[
         str,
         typer.Option(help="compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."),
@@ -20,7 +21,8 @@ def train(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: key=value.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, show_default="preset's", help="Gradient steps.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, show_default="no limit", help="Stop after so many minutes; resume later.")
+        float | None,
+        typer.Option(min=0, max=100_000, show_default="no limit", help="Stop after so many minutes; resume later."),
     ] = None,
     actors: Annotated[
         int | None, typer.Option(min=0, max=1024, show_default="one a spare core", help="Actor processes.")
@@ -40,6 +42,8 @@ def train(
     """
     import torch
 
+    from qtopt_agent.core.errors import InvalidInput
+    from qtopt_agent.episodes.reader import find_episodes
     from qtopt_agent.learning.preset import load_preset
     from qtopt_agent.runtime.export import COMMANDS
     from qtopt_agent.runtime.memory import keep_freed_memory
@@ -48,6 +52,8 @@ def train(
     from qtopt_agent.runtime.saved_run import preset_of, read_run
     from qtopt_agent.runtime.training import Training
 
+    if episodes is not None and next(find_episodes(episodes), None) is None:
+        raise InvalidInput(f"{episodes} holds no episode, at any depth")
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
     changes = [*(settings or []), *([f"steps={steps}"] if steps is not None else [])]

@@ -1,5 +1,6 @@
 """Which nodes make a graph, from launch arguments: one description for `ros2 launch` and for `qtopt launch`."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ _REPLAY = (
 def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     """Sense, decide, guard, act; and log and learn where asked."""
     simulator, model = a["simulator"], str(find_model(a["model"]) if a["model"] else released_models())
-    simulated = simulator != "none"
+    simulated, simulation = simulator != "none", _simulator(a)  # settings of it are checked for a real arm as well
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
     if _yes(a, "train") and a["trusted_keys"]:
@@ -86,7 +87,7 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     }
     nodes = [_node("arm_driver", driver), _node("stop_guard"), _node("agent", agent)]
     if simulator == "mujoco":
-        nodes.insert(0, _node("simulator", _simulator(a)))
+        nodes.insert(0, _node("simulator", simulation))
     elif simulator == "gazebo":
         nodes.insert(0, _node("gazebo", _objects(a)))
     else:
@@ -190,10 +191,7 @@ def _with_clock(node: NodeDescription, a: Mapping[str, str]) -> NodeDescription:
 
 def _told(nodes: Sequence[NodeDescription], a: Mapping[str, str], arm: Path | None = None) -> list[NodeDescription]:
     """`nodes` in their namespace, with all that they are told."""
-    try:
-        namespace = absolute(a["namespace"]).strip("/")
-    except ValueError as error:
-        raise InvalidInput(f"namespace is {a['namespace']!r}, expected a name, such as left or lab/left") from error
+    namespace = checked_namespace(a["namespace"])
     params = Path(a["params"]) if a["params"] else None
     return merged([replace(node, namespace=namespace) for node in nodes], arm, params)
 
@@ -201,6 +199,14 @@ def _told(nodes: Sequence[NodeDescription], a: Mapping[str, str], arm: Path | No
 def _check_model(folder: Path) -> None:
     if not any(next(folder.glob(place), None) for place in ("manifest.json", "*/manifest.json")):
         raise InvalidInput(f"model is {str(folder)!r}, expected the folder of a model or of a store: model:=FOLDER")
+
+
+def checked_namespace(text: str) -> str:
+    """`text` without slashes around it. Raises InvalidInput where that is no namespace."""
+    try:
+        return absolute(text).strip("/")
+    except ValueError as error:
+        raise InvalidInput(f"namespace is {text!r}, expected a name, such as left or lab/left") from error
 
 
 def arm_file(arm: str) -> Path:
@@ -219,6 +225,9 @@ def _yes(a: Mapping[str, str], name: str) -> bool:
 
 def _number(a: Mapping[str, str], name: str, kind: type[int] | type[float]) -> Any:
     try:
-        return kind(a[name])
+        value = kind(a[name])
     except ValueError as error:
         raise InvalidInput(f"{name} is {a[name]!r}, expected a number") from error
+    if not math.isfinite(value):
+        raise InvalidInput(f"{name} is {value}, expected a finite number")
+    return value

@@ -8,9 +8,8 @@ from qtopt_agent.core.errors import InvalidInput
 
 def released_models() -> Path:
     """The folder `models` here, or of the checkout that this package runs from. Raises InvalidInput without one."""
-    for folder in (Path("models"), *(parent / "models" for parent in Path(__file__).resolve().parents[5:6])):
-        if folder.is_dir():
-            return folder
+    if stores := _stores():
+        return stores[0]
     raise InvalidInput("there is no folder models here, nor one that came with the package: name a model with --model")
 
 
@@ -19,10 +18,15 @@ def find_model(name: str | Path) -> Path:
 
     Raises InvalidInput where there is neither.
     """
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))  # of nobody's home, unlike Path's, this makes no error
     if os.path.exists(folder):  # unlike Path's, this takes any text
         return folder
-    released = {path.name: path for path in sorted(released_models().glob("[!.]*/"))}
+    released = {path.name: path for store in reversed(_stores()) for path in sorted(store.glob("[!.]*/"))}
     if str(name) not in released:
         raise InvalidInput(f"{name} is not a model: no folder, and none of the released ones ({', '.join(released)})")
     return released[str(name)]
+
+
+def _stores() -> list[Path]:
+    folders = (Path("models"), *(parent / "models" for parent in Path(__file__).resolve().parents[5:6]))
+    return [folder for folder in folders if folder.is_dir()]

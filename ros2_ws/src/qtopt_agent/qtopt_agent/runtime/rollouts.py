@@ -33,7 +33,7 @@ class RolloutPlan:
 
     policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
     folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
-    run the code in the model's policy.pt instead of what its weights make.
+    run the code in the model's policy.pt instead of what its weights make. Raises InvalidInput on unknown objects.
     """
 
     policy: str
@@ -45,6 +45,11 @@ class RolloutPlan:
     episodes: Path | None = None
     picture: tuple[int, int] | None = None
     policy_pt: bool = False
+
+    def __post_init__(self) -> None:
+        from qtopt_agent.simulation import check_objects
+
+        check_objects(self.objects)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The embedded MuJoCo world, which runs wherever Python runs, and the cell and objects that other simulators share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # it brings MuJoCo, which Gazebo's side does without
 __all__ = [
     "PRIVILEGED_NAMES",
     "PRIVILEGED_SIZE",
+    "check_objects",
     "make_robot",
     "object_source",
     "prepare_objects",
@@ -41,6 +43,12 @@ def make_robot(
     return SimulatedRobot(profile, object_source(objects, max_meshes), clutter, renderer)
 
 
+def check_objects(objects: str) -> None:
+    """Raise InvalidInput where `objects` is neither a split of shape families nor a folder."""
+    if objects not in FAMILIES and not os.path.isdir(objects):
+        raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of .obj and .stl meshes")
+
+
 def prepare_objects(
     objects: str, max_meshes: int | None = None, on_mesh: Callable[[int, int], None] | None = None
 ) -> None:
@@ -57,8 +65,7 @@ def object_source(
     """Draws objects for make_robot, whose arguments these are. Only a folder of meshes needs MuJoCo."""
     if objects in FAMILIES:
         return lambda rng: sample_object(objects, rng)
-    if not Path(objects).is_dir():
-        raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of .obj and .stl meshes")
+    check_objects(objects)
     from qtopt_agent.simulation.meshes import load_meshes
 
     specs = load_meshes(Path(objects), max_meshes, on_mesh)
