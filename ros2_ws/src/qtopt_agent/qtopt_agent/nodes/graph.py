@@ -1,7 +1,6 @@
 """Which nodes make a graph, from launch arguments: one description for `ros2 launch` and for `qtopt launch`."""
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
 from qtopt_agent.nodes.layers import merged
 from qtopt_agent.runtime.released import find_model, released_models
+from qtopt_agent.runtime.shared import shared
 from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.processes import NodeDescription
 
@@ -160,13 +160,6 @@ def build(name: str, given: Mapping[str, str]) -> list[NodeDescription]:
         if known[key].choices and value not in known[key].choices:
             raise InvalidInput(f"{key} is {value!r}, expected one of {', '.join(known[key].choices)}")
     return make({argument.name: given.get(argument.name, argument.default) for argument in arguments})
-
-
-def shared(relative: str) -> Path:
-    """A file that the package installs below share/qtopt_agent, in a checkout or where it is installed."""
-    here = Path(__file__).resolve()
-    roots = [here.parents[2], *(prefix / "share/qtopt_agent" for prefix in (here.parents[5], Path(sys.prefix)))]
-    return next((root / relative for root in roots if (root / relative).exists()), roots[0] / relative)
 
 
 def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescription:
