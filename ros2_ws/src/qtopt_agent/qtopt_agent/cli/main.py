@@ -1,6 +1,7 @@
 """Puts the commands together and turns errors into a line of text and an exit code."""
 
 import io
+import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -110,7 +111,8 @@ def main() -> None:
     # A terminal that knows ASCII only gets escapes for the rest, instead of an error.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(prog_name="qtopt")
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    app(prog_name="qtopt", color=False if plain else None)
 
 
 if __name__ == "__main__":
