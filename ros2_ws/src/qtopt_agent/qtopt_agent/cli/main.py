@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -43,6 +44,10 @@ class _Commands(TyperGroup):
             code = 2
         sys.exit(code)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # A shell leaves ~ alone after --out= and model:=, Python's files do everywhere.
+        return super().parse_args(ctx, [_LEFT_ALONE.sub(_at_home, word) for word in args])
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -54,6 +59,13 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.secho("stopped by Ctrl-C; what was complete is kept", fg=typer.colors.YELLOW, err=True)
             raise typer.Exit(130) from None
+
+
+_LEFT_ALONE = re.compile(r"^((?:--[\w-]+|\w+:)=)(~[^/]*)")
+
+
+def _at_home(word: "re.Match[str]") -> str:
+    return word[1] + os.path.expanduser(word[2])
 
 
 def _complain(text: str) -> None:
