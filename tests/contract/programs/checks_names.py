@@ -51,3 +51,4 @@ def check_nothing_but_ros_arguments_follows_ros_args():
     raises(Exception, lambda: alone("--no-such-flag").__enter__())
     with contextlib.redirect_stderr(io.StringIO()):
         raises(Exception, lambda: alone("-p", "no_value").__enter__())
+        raises(Exception, lambda: alone("-r", "__ns:=left").__enter__())

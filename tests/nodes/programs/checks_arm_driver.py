@@ -55,7 +55,7 @@ def check_who_disarms_a_driver_that_would_have_armed_itself_is_obeyed():
 def check_a_driver_without_a_workspace_does_not_start():
     with running(("arm_driver", {"autostart": True, "pose_topic": "/arm/pose"})) as graph:
         until(lambda: graph.ended("arm_driver"), "it ends")
-        assert "workspace.low is missing" in graph.said()
+    assert "workspace.low is missing" in graph.said()
 
 
 def check_a_setting_that_no_node_has_is_refused_by_name():

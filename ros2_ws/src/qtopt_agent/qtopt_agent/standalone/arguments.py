@@ -49,6 +49,8 @@ def parse(arguments: list[str]) -> Arguments:
         elif word in ("-r", "--remap"):
             target, value = _rule(_value(words, word))
             node, _, name = target.rpartition(":")
+            if name == "__ns" and not value.startswith("/"):
+                raise ValueError(f"Namespace not remapped to a fully qualified name: {value!r}")
             parsed.remaps.append((node or None, name, value))
         elif word in ("-p", "--param"):
             target, value = _rule(_value(words, word))
