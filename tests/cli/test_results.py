@@ -60,7 +60,7 @@ def test_what_a_terminal_would_obey_is_escaped():
 @pytest.mark.parametrize("plain", [{"NO_COLOR": "1", "TERM": "xterm"}, {"TERM": "dumb"}, {"TERM": "xterm"}])
 def test_colours_come_where_the_terminal_has_and_wants_them(plain):
     terminal, end = pty.openpty()
-    command = [sys.executable, "-m", "qtopt_agent.cli.main", "models", "verify", "no-such"]
+    command = [sys.executable, "-m", "qtopt_agent.cli.main", "--no-such"]
     subprocess.run(command, env={"PATH": "/usr/bin:/bin", **plain}, stdout=end, stderr=end)
     os.close(end)
     assert (b"\x1b[" in os.read(terminal, 4096)) == (plain == {"TERM": "xterm"})
@@ -76,8 +76,3 @@ def test_a_table_on_a_terminal_of_plain_ascii_has_escapes_for_the_rest():
     done = subprocess.run([sys.executable, "-c", program], env=plain, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].strip() == "gr\\xfcn"
-
-
-def test_a_bar_is_for_terminals_only():
-    shown = runner.invoke(app, ["bench", "simulate", "--seconds", "0.1"])
-    assert shown.exit_code == 0 and shown.stderr == "" and shown.stdout.isascii()

@@ -40,7 +40,7 @@ class _Commands(TyperGroup):
                 typer.echo(error.message, err=True)
             else:
                 advice = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-                _complain(f"{error.format_message().removesuffix('.')}{advice}")
+                _complain(f"{error.format_message().removesuffix('.')}{advice}", extra.get("color"))
             code = 2
         sys.exit(code)
 
@@ -68,8 +68,8 @@ def _at_home(word: "re.Match[str]") -> str:
     return word[1] + os.path.expanduser(word[2])
 
 
-def _complain(text: str) -> None:
-    typer.secho(f"error: {printable(text)}", fg=typer.colors.RED, err=True)
+def _complain(text: str, color: bool | None = None) -> None:
+    typer.secho(f"error: {printable(text)}", fg=typer.colors.RED, err=True, color=color)
 
 
 app = typer.Typer(
