@@ -38,6 +38,7 @@ def test_only_the_agent_commands_and_only_driver_and_guard_move_the_arm(allowed)
     assert who("qtopt/command") == {"agent"}
     assert who("arm/target_twist") == who("arm/target_pose") == {"arm_driver", "stop_guard"}
     assert who("qtopt/safety") == {"arm_driver"}
+    assert who("qtopt/guard") == {"stop_guard"}
 
 
 def test_every_node_that_says_how_it_does_may(allowed):

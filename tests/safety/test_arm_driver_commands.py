@@ -30,7 +30,38 @@ def test_an_agent_may_take_over_from_one_long_silent(bench):
     assert bench.driver.state == DriverState.ARMED
 
 
-def test_an_old_command_and_one_that_was_overtaken_are_refused(bench):
+def test_two_that_speak_in_one_agents_name_stop_the_arm(bench):
+    bench.arm()
+    bench.move(x=0.09)
+    bench.step(10)
+    action = Action(np.float32([-0.05, 0, 0]), 0.0)
+    borrowed = MotionCommand(action, "agent", bench.sequence + 1, bench.clock)
+    assert bench.driver.command(borrowed, bench.clock, bench.now).cuts == ()  # nothing tells it apart
+    bench.step()  # but the agent repeats its own
+    assert bench.driver.faults == (Reason.SECOND_WRITER,)
+    bench.until_still()
+    assert_stopped(bench)
+
+
+def test_neither_refused_nor_old_commands_are_a_sign_of_life(bench):
+    bench.arm()
+    bench.move(x=0.1)
+    bench.alive = False
+    began = bench.now
+    while bench.driver.state == DriverState.ARMED and bench.now < began + 2:
+        old = MotionCommand(bench.last_command.action, "agent", bench.sequence + 1, bench.clock - 1.0)
+        assert bench.driver.command(old, bench.clock, bench.now).cuts == (Reason.OLD,)
+        bench.step()
+    assert bench.driver.faults == (Reason.COMMAND_STALE,)
+
+
+@pytest.mark.parametrize(("writer", "sequence"), [("", 1), ("agent", 0)])
+def test_a_command_of_nobody_is_none(writer, sequence):
+    with pytest.raises(InvalidInput, match="writer"):
+        MotionCommand(Action(np.zeros(3, np.float32), 0.0), writer, sequence, 1.0)
+
+
+def test_an_old_command_is_refused(bench):
     bench.arm()
     action = Action(np.float32([0.05, 0, 0]), 0.0)
     late = MotionCommand(action, "agent", 5, bench.clock - 0.6)
@@ -39,8 +70,6 @@ def test_an_old_command_and_one_that_was_overtaken_are_refused(bench):
     assert bench.driver.command(future, bench.clock, bench.now).cuts == (Reason.OLD,)
     newest = MotionCommand(action, "agent", 6, bench.clock)
     assert bench.driver.command(newest, bench.clock, bench.now).cuts == ()
-    overtaken = MotionCommand(action, "agent", 4, bench.clock)
-    assert bench.driver.command(overtaken, bench.clock, bench.now).cuts == (Reason.OLD,)
 
 
 def test_only_an_explicit_resume_ends_a_hold_and_the_motion_is_forgotten(bench):

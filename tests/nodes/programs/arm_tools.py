@@ -36,6 +36,7 @@ class Arm:
         self.node, self.position, self.twists, self.states = node, np.array([0.0, 0.0, 0.15]), [], []
         self.camera_period = 0.02
         self.frozen_at = None
+        self.frame, self.orientation = "world", (0.0, 0.0, 0.0, 1.0)
         self.size = (32, 32)
         self.clock = clock or (lambda: node.get_clock().now().nanoseconds)
         self.out = {
@@ -74,6 +75,8 @@ class Arm:
             stamp = self.stamp(self.clock())
             pose = PoseStamped()
             pose.header.stamp = stamp
+            pose.header.frame_id, q = self.frame, pose.pose.orientation
+            q.x, q.y, q.z, q.w = self.orientation
             pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = map(float, self.position)
             self.out[PoseStamped].publish(pose)
             jaw = JointState(name=["left", "right"], position=[0.04, 0.04])

@@ -8,19 +8,41 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 from arm_tools import Arm, driver
 from control_msgs.action import GripperCommand as GripperAction
+from geometry_msgs.msg import TwistStamped
 from graph_tools import Diagnosed, Spinning, running, started, until
 from harness import alone, raises
 from qtopt_msgs.msg import GraspCommand
 from qtopt_msgs.msg import SafetyStatus as Status
 from rclpy.action import ActionServer, GoalResponse
 from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Bool
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import settings
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.standalone.processes import NodeDescription
 
-QUICK = {"ages": {"camera": 0.4, "gripper": 1.0, "pose": 1.0, "command": 0.5}}
+QUICK = {"ages": {"camera": 0.4, "gripper": 1.0, "pose": 1.0, "command": 0.5, "driver": 0.3}}
+
+
+def held_up(pid, seconds):
+    """A process that the machine does not let run for a while."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def guarded(**changes):
+    """An armed driver with a stop guard."""
+    name, parameters = driver(**changes)
+    guard = ("stop_guard", {key: value for key, value in parameters.items() if key != "autostart"})
+    with running((name, parameters), guard) as graph, Spinning("probe") as probe, Arm(probe.node) as arm:
+        arm.armed()
+        lives = []
+        probe.node.create_subscription(Bool, "/qtopt/guard", lives.append, 10)
+        until(lambda: len(lives) > 1, "the guard")
+        yield arm, graph
 
 
 @contextmanager
@@ -55,7 +77,7 @@ def check_who_disarms_a_driver_that_would_have_armed_itself_is_obeyed():
 def check_a_driver_without_a_workspace_does_not_start():
     with running(("arm_driver", {"autostart": True, "pose_topic": "/arm/pose"})) as graph:
         until(lambda: graph.ended("arm_driver"), "it ends")
-    assert "workspace.low is missing" in graph.said()
+    assert "workspace.low is missing" in graph.said()  # its last words
 
 
 def check_a_setting_that_no_node_has_is_refused_by_name():
@@ -221,12 +243,80 @@ def check_a_driver_that_is_asked_to_end_stops_the_arm_first():
             arm.stands()
 
 
-def check_a_driver_killed_with_9_leaves_an_arm_that_is_told_to_stop():
-    name, parameters = driver()
-    guard = ("stop_guard", {key: value for key, value in parameters.items() if key != "autostart"})
-    with running((name, parameters), guard) as graph, Spinning("probe") as probe, Arm(probe.node) as arm:
+def check_who_else_publishes_set_points_is_named_and_the_arm_stops():
+    with armed() as arm, Spinning("intruder") as intruder:
+        arm.moving()
+        arm.repeating()
+        out = intruder.node.create_publisher(TwistStamped, "/arm/target_twist", 10)
+        arm.stopped_for(Status.FOREIGN_SETPOINTS)
+        assert "/intruder on arm/target_twist" in arm.status().text, arm.status()
+        assert "/intruder" in arm.resume().message
+        intruder.node.destroy_publisher(out)
+        until(lambda: arm.resume().success, "resumed once it has gone")
+
+
+def check_a_driver_that_was_held_up_holds_until_resumed():
+    with armed(ages={"camera": 5.0, "gripper": 5.0, "pose": 5.0, "command": 5.0, "driver": 0.3}) as arm:
+        for seconds in (0.6, 2.0):
+            arm.moving()
+            arm.repeating()
+            held_up(arm.graph.pid("arm_driver"), seconds)
+            arm.stopped_for(Status.DRIVER_LATE)
+            until(lambda: arm.resume().success, "resumed")
+
+
+def check_a_guard_that_was_held_up_says_nothing():
+    with guarded() as (arm, graph):
+        arm.moving(x=0.1)
+        arm.repeating()
+        held_up(graph.pid("stop_guard"), 2.5)
+        time.sleep(1.0)  # in which it would speak
+        assert arm.status().state == Status.ARMED and "has died" not in graph.said(), graph.said()
+        until(lambda: "the stop guard has fallen silent" in graph.said(), "its silence is told")
+
+
+def check_a_driver_that_ends_while_it_holds_leaves_the_guard_nothing_to_say():
+    with guarded(**QUICK) as (arm, graph):
+        arm.moving()
+        arm.stopped_for(Status.COMMAND_STALE)
+        os.kill(graph.pid("arm_driver"), signal.SIGINT)
+        until(lambda: graph.ended("arm_driver"), "it ends")
+        assert arm.status().state == Status.DISARMED
+        time.sleep(1.0)
+        assert "has died" not in graph.said(), graph.said()
+
+
+def check_set_points_come_evenly_however_often_commands_do():
+    with armed() as arm:
+        arm.moving(x=0.1)
+        stamps = []
+        arm.node.create_subscription(TwistStamped, "/arm/target_twist", lambda m: stamps.append(m.header.stamp), 100)
+        for _ in range(100):
+            arm.command(new=False)
+            time.sleep(0.005)
+        apart = np.diff([stamp.sec + stamp.nanosec * 1e-9 for stamp in stamps])
+        assert np.quantile(apart, 0.1) > 0.005, apart
+
+
+def check_what_is_no_measurement_does_not_count_as_one():
+    with running(driver()) as graph, Spinning("probe") as probe, Arm(probe.node) as arm:
+        assert arm.clients["arm"].wait_for_service(30.0)
+        for name, value, said in (
+            ("orientation", (0.0, 0.0, 0.0, 0.0), "orientation is"),
+            ("orientation", (0.0, 1e-310, 0.0, 0.0), "orientation is"),
+            ("frame", "map", "frame 'map', expected 'world'"),
+        ):
+            setattr(arm, name, value)
+            until(lambda said=said: said in graph.said(), said)
+            time.sleep(1.2)  # longer than a pose may be old
+            answer = arm.arm()
+            assert not answer.success and "pose" in answer.message, (name, value, answer)
+            arm.orientation, arm.frame = (0.0, 0.0, 0.0, 1.0), "world"
         arm.armed()
-        until(lambda: probe.node.count_publishers("/arm/target_twist") == 2, "the guard")
+
+
+def check_a_driver_killed_with_9_leaves_an_arm_that_is_told_to_stop():
+    with guarded() as (arm, graph):
         arm.moving()
         arm.repeating()
         time.sleep(0.2)

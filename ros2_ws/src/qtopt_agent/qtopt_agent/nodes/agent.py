@@ -75,7 +75,7 @@ class Agent(LifecycleNode):
             )
             writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
             self._core = AgentCore(profile, limits, writer, clock=self._seconds)
-            trusted = read_trusted(Path(p["trusted_keys"])) if p["trusted_keys"] else None
+            trusted = read_trusted(Path(p["trusted_keys"]).expanduser()) if p["trusted_keys"] else None
             self._models = ModelChanges(self._core, trusted)
             self._model_out = self.create_publisher(ModelInfo, topics.MODEL, LATCHED)
             self._tell_model(self._models.load(folder))
@@ -150,9 +150,15 @@ class Agent(LifecycleNode):
             self._core.inputs.gripper(message.aperture, message.closed, conversions.seconds(message.header.stamp))
 
     def _on_pose(self, message: Any) -> None:
-        if self._core is not None:
-            height = message.pose.position.z - self._p["floor_height"]
-            self._core.inputs.height(height, conversions.seconds(message.header.stamp))
+        if self._core is None:
+            return
+        try:
+            position, _ = conversions.pose_in(self._p["base_frame"], message)
+        except InvalidInput as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        height = float(position[2]) - self._p["floor_height"]
+        self._core.inputs.height(height, conversions.seconds(message.header.stamp))
 
     def _on_status(self, message: Any) -> None:
         if self._core is not None:

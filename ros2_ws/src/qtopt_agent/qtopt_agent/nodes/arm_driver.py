@@ -4,11 +4,13 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from qtopt_msgs.msg import GraspCommand, GripperState, SafetyStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from qtopt_agent.core.action import GripperCommand
@@ -18,14 +20,16 @@ from qtopt_agent.nodes.gripper import gripper_output
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
+from qtopt_agent.nodes.strangers import StrangerWatch
 from qtopt_agent.runtime.arm_profile import ArmProfile, arm_profile
 from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.commands import DriverState, Setpoint
-from qtopt_agent.safety.driver_settings import Output
-from qtopt_agent.safety.tool_pose import yaw_and_tilt
+from qtopt_agent.safety.driver_settings import STATUS_PERIOD, Output
+from qtopt_agent.safety.reasons import Reason
+from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_tilt
 
-STATUS_PERIOD = 0.05  # s between two SafetyStatus messages while nothing changes
 STOP_TIME = 2.0  # s that a stop may take when the node is asked to end
+GUARD_SILENCE = 2.0  # s after which a stop guard that has been heard before is said to be missing
 
 
 class ArmDriver(LifecycleNode):
@@ -46,6 +50,8 @@ class ArmDriver(LifecycleNode):
         self._last_cut: Any = None
         self._closed = False
         self._limit_hits = self._faults = 0
+        self._guard_heard = math.inf  # never
+        self._guard_trouble = ""
         self._latest_tick = 0.0  # s, the longest time between two set points since the last diagnostics
         self._last_tick = -math.inf
         diagnostics.Diagnostics(self, "guarding", self._diagnose)
@@ -62,11 +68,13 @@ class ArmDriver(LifecycleNode):
         self._statuses = self.create_publisher(SafetyStatus, topics.SAFETY, RELIABLE)
         self._gripper_states = self.create_publisher(GripperState, topics.GRIPPER_STATE, RELIABLE)
         self._gripper = gripper_output(self, profile.gripper)
+        self._watch = StrangerWatch(self, profile.output_topic, (self.get_name(), "stop_guard"))
         self._inputs = [
             # Raw: of an image only the stamp is read.
             self.create_subscription(Image, profile.image_topic, self._on_image, SENSOR, raw=True),
             self.create_subscription(JointState, profile.joint_states_topic, self._on_joints, SENSOR),
             self.create_subscription(GraspCommand, topics.COMMAND, self._on_command, RELIABLE),
+            self.create_subscription(Bool, topics.GUARD, self._on_guard, RELIABLE),
         ]
         if profile.pose_topic:
             self._inputs.append(self.create_subscription(PoseStamped, profile.pose_topic, self._on_pose, SENSOR))
@@ -111,15 +119,20 @@ class ArmDriver(LifecycleNode):
 
     def stop(self) -> bool:
         """Slow down and stop. Returns whether the arm has been told to stand."""
-        now = time.monotonic()
-        if self._core is None:
+        core, now = self._core, time.monotonic()
+        if core is None:
             return True
         if self._stopping_since is None:
             self._stopping_since, self._active = now, False
-            self._core.disarm()
-        return self._core.state == DriverState.DISARMED or now - self._stopping_since > STOP_TIME
+            core.disarm()
+        if core.state != DriverState.DISARMED and now - self._stopping_since <= STOP_TIME:
+            return False
+        self._report(core, now)  # the guard goes by the last word
+        return True
 
     def _close(self) -> None:
+        if self._core is not None:
+            self._report(self._core, time.monotonic())
         self.destroy_timer(self._timer)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
@@ -134,8 +147,14 @@ class ArmDriver(LifecycleNode):
         return self.get_clock().now().nanoseconds * 1e-9, time.monotonic()
 
     def _on_image(self, data: bytes) -> None:
-        if self._core is not None:
-            self._core.camera(conversions.header_stamp(data), *self._now())
+        if self._core is None:
+            return
+        try:
+            stamp = conversions.header_stamp(data)
+        except InvalidInput as error:
+            self.get_logger().error(f"no picture: {error}", throttle_duration_sec=1.0)
+            return
+        self._core.camera(stamp, *self._now())
 
     def _on_joints(self, message: Any) -> None:
         gripper = self._profile.gripper
@@ -157,7 +176,13 @@ class ArmDriver(LifecycleNode):
     def _on_pose(self, message: Any) -> None:
         if self._core is None:
             return
-        position, orientation = conversions.pose_values(message)
+        try:
+            position, orientation = conversions.pose_in(self._profile.base_frame, message)
+            if np.isfinite(orientation).all():  # the core stops the arm on what is not finite
+                orientation = unit_quaternion(orientation)
+        except InvalidInput as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
         yaw, tilt = yaw_and_tilt(orientation, self._profile.tool)
         self._core.measured(position, yaw, conversions.seconds(message.header.stamp), *self._now(), tilt)
 
@@ -173,7 +198,12 @@ class ArmDriver(LifecycleNode):
         if report.cuts and report is not self._last_cut:
             self._last_cut, self._limit_hits = report, self._limit_hits + 1
             self.get_logger().debug(f"{command.writer} {command.sequence}: " + "; ".join(report.cuts))
-        self._tick()  # answers at once
+        self._report_changes(self._core, time.monotonic())  # answers at once
+
+    def _on_guard(self, message: Any) -> None:
+        self._guard_heard = time.monotonic()
+        if not message.data and self._core is not None:
+            self._core.overruled()
 
     def _on_arm(self, request: Any, response: Any) -> Any:
         if not request.data:
@@ -202,7 +232,7 @@ class ArmDriver(LifecycleNode):
             response.message = str(error)
             return response
         response.success = core.state == DriverState.ARMED
-        response.message = "armed" if response.success else "; ".join(reasons) or "no pose has been measured"
+        response.message = "armed" if response.success else self._in_words(reasons) or "no pose has been measured"
         if response.success and what == "arm":
             self._gripper.forget()
         self.get_logger().info(f"{what}: {response.message}")
@@ -217,11 +247,18 @@ class ArmDriver(LifecycleNode):
         self._last_tick = now
         if self._arm_on_start and self._active:
             self._arm_on_start = not self._armed_now(core, now)
+        core.watched(self._watch.strangers())
         setpoint = core.tick(now)
-        clock = self.get_clock().now().nanoseconds * 1e-9
         if setpoint is not None and setpoint.streaming:
-            self._stream(setpoint, clock)
-        self._report(core, clock, now)
+            self._stream(setpoint, self._now()[0])
+        self._look_for_guard(now)
+        self._report_changes(core, now)
+
+    def _look_for_guard(self, now: float) -> None:
+        missed = now - self._guard_heard > max(GUARD_SILENCE, self._profile.driver.ages.driver)
+        if missed and not self._guard_trouble:
+            self.get_logger().error("the stop guard has fallen silent: nobody stops the arm if this driver dies")
+        self._guard_trouble = "the stop guard is silent" if missed else ""
 
     def _armed_now(self, core: ArmDriverCore, now: float) -> bool:
         if core.state == DriverState.DISARMED and not self._gripper.absent:
@@ -238,17 +275,27 @@ class ArmDriver(LifecycleNode):
         self._gripper.send(setpoint.gripper, setpoint.effort)
         self._closed = setpoint.gripper == GripperCommand.CLOSE
 
-    def _report(self, core: ArmDriverCore, clock: float, now: float) -> None:
-        reported = (core.state, core.faults, core.moving)
-        same = reported == self._last_reported and core.report is self._last_answer
-        if same and now - self._status_sent < STATUS_PERIOD:
-            return
+    def _report_changes(self, core: ArmDriverCore, now: float) -> None:
+        same = (core.state, core.faults, core.moving) == self._last_reported and core.report is self._last_answer
+        if not same or now - self._status_sent >= STATUS_PERIOD:
+            self._report(core, now)
+
+    def _in_words(self, reasons: tuple[Reason, ...]) -> str:
+        texts = list(map(str, reasons))
+        if Reason.FOREIGN_SETPOINTS in reasons and self._core is not None and self._core.strangers:
+            texts.append(f"{', '.join(self._core.strangers)} on {self._profile.output_topic}")
+        return "; ".join(texts)
+
+    def _report(self, core: ArmDriverCore, now: float) -> None:
+        reasons, clock = self._in_words(core.faults), self._now()[0]
         if core.faults and core.faults != self._last_faults:
             self._faults += 1
-            self.get_logger().error("stopping: " + "; ".join(core.faults))
-        self._last_faults, self._last_reported, self._last_answer = core.faults, reported, core.report
+            self.get_logger().error(f"stopping: {reasons}")
+        self._last_faults, self._last_answer = core.faults, core.report
+        self._last_reported = (core.state, core.faults, core.moving)
         self._status_sent = now
-        text = "; ".join(filter(None, ("; ".join(core.faults) or core.state.name.lower(), self._gripper.trouble)))
+        text = reasons or core.state.name.lower()
+        text = "; ".join(filter(None, (text, self._guard_trouble, self._gripper.trouble)))
         message = conversions.safety_status(
             core.state, core.report, core.faults, core.moving, text, clock, self._profile.base_frame
         )
@@ -268,7 +315,7 @@ class ArmDriver(LifecycleNode):
         }
         if core.faults:
             return diagnostics.ERROR, "; ".join(core.faults), values
-        trouble = self._gripper.trouble or self._gripper.absent
+        trouble = self._gripper.trouble or self._gripper.absent or self._guard_trouble
         if trouble:
             return diagnostics.ERROR, trouble, values
         return diagnostics.OK, core.state.name.lower(), values

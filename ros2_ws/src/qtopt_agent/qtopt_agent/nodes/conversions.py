@@ -61,9 +61,13 @@ def image_message(image: Any, stamp: float, frame: str) -> Any:
 
 
 def gripper_state(aperture: float, effort: float, closed: bool, stamp: Any, frame: str) -> Any:
-    """qtopt_msgs/GripperState; `stamp` is a message."""
+    """qtopt_msgs/GripperState; `stamp` is a message.
+
+    Drivers that cannot measure `effort` say 0, and some count closing as negative: the message has NaN, and the size.
+    """
+    size = abs(float(effort)) or NAN
     return GripperState(
-        header=Header(stamp=stamp, frame_id=frame), aperture=float(aperture), effort=float(effort), closed=closed
+        header=Header(stamp=stamp, frame_id=frame), aperture=float(aperture), effort=size, closed=closed
     )
 
 
@@ -79,6 +83,19 @@ def pose_values(message: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any
     """Position [3], m, and orientation x, y, z, w of a geometry_msgs/PoseStamped."""
     p, q = message.pose.position, message.pose.orientation
     return np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w])
+
+
+def pose_in(frame: str, message: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """`pose_values` of a measured pose. Raises InvalidInput where it says that it is in another frame, or unstamped.
+
+    Without `frame`, or where the message names none, nothing is compared.
+    """
+    header = message.header
+    if frame and header.frame_id.lstrip("/") not in ("", frame.lstrip("/")):
+        raise InvalidInput(f"a pose comes in frame {header.frame_id!r}, expected {frame!r}: it is not taken for one")
+    if seconds(header.stamp) == 0:
+        raise InvalidInput("a pose comes without a stamp: it is not taken for one")
+    return pose_values(message)
 
 
 def setpoint_pose(setpoint: Setpoint, tool: Any, stamp: float, frame: str) -> Any:
@@ -103,7 +120,7 @@ def command_message(command: AgentCommand, frame: str) -> Any:
 
 
 def motion_command(message: Any) -> MotionCommand:
-    """qtopt_msgs/GraspCommand as the driver reads it. Raises InvalidInput on an unknown gripper command."""
+    """qtopt_msgs/GraspCommand as the driver reads it. Raises InvalidInput on one that is nobody's or means nothing."""
     return MotionCommand(_action(message), message.writer, message.sequence, seconds(message.header.stamp))
 
 
@@ -126,12 +143,17 @@ def safety_status(
     return message
 
 
-def driver_status(message: Any) -> DriverStatus:
-    """qtopt_msgs/SafetyStatus as the agent reads it. Raises InvalidInput on a state that there is not."""
+def driver_state(message: Any) -> DriverState:
+    """The state in qtopt_msgs/SafetyStatus. Raises InvalidInput where there is no such state."""
     if message.state not in tuple(DriverState):
         raise InvalidInput(f"driver state is {message.state}, expected one of {', '.join(map(str, DriverState))}")
+    return DriverState(message.state)
+
+
+def driver_status(message: Any) -> DriverStatus:
+    """qtopt_msgs/SafetyStatus as the agent reads it. Raises InvalidInput on a state that there is not."""
     asked = message.asked
-    state = DriverState(message.state)
+    state = driver_state(message)
     return DriverStatus(state, message.moving, asked.writer, asked.sequence, _action(message.allowed), message.text)
 
 

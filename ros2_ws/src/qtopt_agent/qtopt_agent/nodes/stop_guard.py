@@ -10,17 +10,20 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from qtopt_msgs.msg import SafetyStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from std_msgs.msg import Bool
 
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
-from qtopt_agent.nodes.qos import SENSOR, SETPOINT
+from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
+from qtopt_agent.nodes.strangers import StrangerWatch
 from qtopt_agent.runtime.arm_profile import arm_profile
-from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.driver_settings import Output
 from qtopt_agent.safety.stop_guard import StopGuardCore
 
 PERIOD = 0.02  # s
+ALIVE_PERIOD = 0.2  # s between two words that the guard lives
 
 
 class StopGuard(Node):
@@ -28,18 +31,18 @@ class StopGuard(Node):
 
     def __init__(self) -> None:
         super().__init__("stop_guard")
-        given = declare(self, settings.STOP_GUARD)
-        silence = given.pop("silence")
-        profile = arm_profile(given)
-        self._core = StopGuardCore(profile.driver, silence)
-        self._silence, self._frame = silence, profile.base_frame
+        profile = arm_profile(declare(self, settings.STOP_GUARD))
+        self._core = StopGuardCore(profile.driver)
+        self._silence, self._frame = profile.driver.ages.driver, profile.base_frame
         self._poses = profile.driver.output == Output.POSE
         kind = PoseStamped if self._poses else TwistStamped
-        self.create_subscription(kind, profile.output_topic, self._on_setpoint, SENSOR)
-        self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, SENSOR)
+        self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, RELIABLE)
         # Where the pose comes from tf, the driver publishes it there.
         self.create_subscription(PoseStamped, profile.pose_topic or topics.POSE, self._on_pose, SENSOR)
         self._out = self.create_publisher(kind, profile.output_topic, SETPOINT)
+        self._alive = self.create_publisher(Bool, topics.GUARD, RELIABLE)
+        self._alive_said = float("-inf")
+        self._watch = StrangerWatch(self, profile.output_topic, (self.get_name(), "arm_driver"))
         self.create_timer(PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         diagnostics.Diagnostics(self, "watching the driver", self._diagnose)
 
@@ -47,25 +50,33 @@ class StopGuard(Node):
         """Wait until the driver has disarmed, or is found dead and the arm has been told to stop."""
         return not self._core.armed and not self._core.stopping
 
-    def _on_setpoint(self, message: Any) -> None:
-        self._core.setpoint(time.monotonic(), conversions.pose_values(message) if self._poses else None)
-
     def _on_status(self, message: Any) -> None:
-        self._core.status(message.state != DriverState.DISARMED, time.monotonic())
+        try:
+            self._core.status(conversions.driver_state(message))
+        except InvalidInput as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
 
     def _on_pose(self, message: Any) -> None:
         clock = self.get_clock().now().nanoseconds * 1e-9
-        stamp = conversions.seconds(message.header.stamp)
-        self._core.measured(conversions.pose_values(message), stamp, clock, time.monotonic())
+        try:
+            pose = conversions.pose_in(self._frame, message)
+        except InvalidInput as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        self._core.measured(pose, conversions.seconds(message.header.stamp), clock, time.monotonic())
 
     def _look(self) -> None:
-        core = self._core
+        core, now = self._core, time.monotonic()
         knew = core.died
-        speaks = core.tick(time.monotonic())
+        core.watched(self._watch.strangers() if core.died else ())
+        speaks = core.tick(now)
         if core.died and not knew:
             mute = self._poses and core.hold is None
-            told = "no pose to hold has been heard" if mute else "the arm is told to stop"
+            told = "its pose is not known, so it keeps its last set point" if mute else "the arm is told to stop"
             self.get_logger().error(f"the arm driver has died without disarming; {told}")
+        if speaks or now - self._alive_said >= ALIVE_PERIOD:
+            self._alive_said = now
+            self._alive.publish(Bool(data=not core.died))
         if not speaks:
             return
         stamp = self.get_clock().now().nanoseconds * 1e-9
@@ -76,8 +87,7 @@ class StopGuard(Node):
 
     def _diagnose(self) -> tuple[int, str, dict[str, object]]:
         core = self._core
-        silent = core.silent_for(time.monotonic())
-        values: dict[str, object] = {"driver silent for, s": f"{silent:.3f}", "limit, s": self._silence}
+        values: dict[str, object] = {"driver silent for, s": f"{core.silence:.3f}", "limit, s": self._silence}
         if core.died:
             return diagnostics.ERROR, "the arm driver has died without disarming", values
         return diagnostics.OK, "the driver is armed" if core.armed else "the driver is not armed", values

@@ -13,6 +13,7 @@ TARGET_TWIST = "arm/target_twist"  # geometry_msgs/TwistStamped: set point
 GRIPPER_COMMAND = "gripper/command"  # control_msgs/GripperCommand, where a profile's gripper.interface is topic
 COMMAND = "qtopt/command"  # qtopt_msgs/GraspCommand
 SAFETY = "qtopt/safety"  # qtopt_msgs/SafetyStatus
+GUARD = "qtopt/guard"  # std_msgs/Bool: the stop guard lives; false: it has taken the driver for dead
 STEP = "qtopt/step"  # qtopt_msgs/GraspStep
 EVENT = "qtopt/event"  # qtopt_msgs/EpisodeEvent
 MODEL = "qtopt/model"  # qtopt_msgs/ModelInfo, kept for late subscribers

@@ -1,7 +1,6 @@
 """Parameters of the arm driver: what each means, and what they become. One YAML file for each kind of arm."""
 
 import difflib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,25 +22,19 @@ GRIPPER_INTERFACES = ("parallel_gripper_command", "gripper_command", "topic")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a node: all are read at start. low, high: range of a number, or of each in a list.
-
-    path: a file or folder, in which ~ stands for the home folder.
-    """
+    """One parameter of a node: all are read at start. low, high: range of a number."""
 
     name: str
     default: Any
     description: str
     low: float | None = None
     high: float | None = None
-    path: bool = False
 
 
 ARM_PARAMETERS = (
     Parameter("base_frame", "base_link", "Frame of all set points and of the workspace box; z points up."),
     Parameter("tip_frame", "tool0", "Frame of the tool, between the finger tips."),
-    Parameter(
-        "tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0.", -10, 10
-    ),
+    Parameter("tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0."),
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
     Parameter("joint_states_topic", "joint_states", "JointState in which the gripper's joint is."),
@@ -49,8 +42,8 @@ ARM_PARAMETERS = (
     Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
     Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
     Parameter("output.topic", "arm/target_twist", "Topic of the set points."),
-    Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m.", -10, 10),
-    Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m.", -10, 10),
+    Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m."),
+    Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m."),
     Parameter("limits.step_translation", 0.11, "Longest motion of one command, m.", 0.001, 1.0),
     Parameter("limits.step_yaw", 1.6, "Largest turn of one command, rad.", 0.01, 3.2),
     Parameter("limits.speed", 0.25, "m/s.", 0.001, 3.0),
@@ -67,6 +60,9 @@ ARM_PARAMETERS = (
     Parameter("ages.gripper", 0.4, "Oldest gripper state while armed, s.", 0.01, 10.0),
     Parameter("ages.pose", 0.2, "Oldest measured pose while armed, s.", 0.01, 10.0),
     Parameter("ages.command", 0.5, "Oldest command while moving, s.", 0.01, 10.0),
+    Parameter(
+        "ages.driver", 0.3, "Silence after which an armed driver is taken for dead, and the arm stopped, s.", 0.2, 10.0
+    ),
     Parameter("writer_timeout", 2.0, "Silence after which another agent may take over, s.", 0.1, 60.0),
     Parameter("gripper.interface", "parallel_gripper_command", f"One of {', '.join(GRIPPER_INTERFACES)}."),
     Parameter("gripper.name", "gripper_controller/gripper_cmd", "Name of the action, or of the topic."),
@@ -154,7 +150,7 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         MotionLimits(box, p["limits.step_translation"], p["limits.step_yaw"]),
         Output(p["output.type"]),
         RateLimits(p["limits.speed"], p["limits.acceleration"], p["limits.yaw_rate"], p["limits.yaw_acceleration"]),
-        AgeLimits(p["ages.camera"], p["ages.gripper"], p["ages.pose"], p["ages.command"]),
+        AgeLimits(p["ages.camera"], p["ages.gripper"], p["ages.pose"], p["ages.command"], p["ages.driver"]),
         1 / p["rate"],
         gripper_effort=p["gripper.effort"],
         gripper_time=p["gripper.time"],
@@ -191,7 +187,7 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
 
 
 def checked(parameter: Parameter, value: Any) -> Any:
-    """`value`, if it has the type of the default and is in range; whole numbers may stand for floats, ~ for the home.
+    """`value`, if it has the type of the default and is in range; whole numbers may stand for floats.
 
     Raises InvalidInput.
     """
@@ -205,7 +201,7 @@ def checked(parameter: Parameter, value: Any) -> Any:
         raise InvalidInput(f"{parameter.name} is {value!r}, expected a {type(default).__name__}")
     if low is not None and high is not None and not low <= value <= high:
         raise InvalidInput(f"{parameter.name} is {value}, expected {low} to {high}")
-    return os.path.expanduser(value) if parameter.path else value
+    return value
 
 
 def unknown_parameter(name: str, known: Iterable[str]) -> InvalidInput:

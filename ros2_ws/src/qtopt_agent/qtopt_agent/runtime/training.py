@@ -304,7 +304,6 @@ def _seed(*key: int) -> int:
 
 def _progress_bar(steps: int) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    bar = Progress(*columns, console=console, disable=not console.is_interactive)  # in a log it is in the way
+    bar = Progress(*columns, console=Console(stderr=True))
     bar.add_task("starting", total=steps)
     return bar

@@ -3,6 +3,7 @@
 No safety-rated stop: it runs in an ordinary process, and an emergency stop has to be within reach.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,20 @@ MAX_TICK = 0.1  # s: a set point never moves further than in this time, however 
 HEADWAY = 0.001  # m: less than this nearer to the goal is no headway
 YAW_ARM = 0.1  # m/rad, to measure a way to go that is part turn: a jaw is about this wide
 
+# After these nobody knows for sure where the arm is: its measured pose is no place to go to.
+_DOUBTS = frozenset(
+    {
+        Reason.POSE_STALE,
+        Reason.NOT_FINITE,
+        Reason.CLOCK_JUMP,
+        Reason.OUTSIDE,
+        Reason.TILTED,
+        Reason.NOT_FOLLOWING,
+        Reason.POSE_JUMP,
+        Reason.FOREIGN_SETPOINTS,
+    }
+)
+
 
 @dataclass
 class _Motion:
@@ -38,7 +53,8 @@ class ArmDriverCore:
     """Disarmed at first. `now` is steady time, s, everywhere; `clock` the time of the clock that stamps messages, s.
 
     Feed it with `camera`, `gripper`, `measured` and `command`, and send what `tick` returns, 50 times a second or more.
-    On a fault it slows down within the limits, holds where the arm was measured to be, and waits for `resume`.
+    On a fault it slows down within the limits, holds where the arm was measured to be, or where the set point came to
+    rest if that is in doubt, and waits for `resume`.
     """
 
     def __init__(self, settings: DriverSettings) -> None:
@@ -46,8 +62,12 @@ class ArmDriverCore:
         self.state = DriverState.DISARMED
         self.faults: tuple[Reason, ...] = ()
         self.report: CommandReport | None = None
+        self.strangers: tuple[str, ...] = ()
+        """Who else publishes set points to this arm."""
         self._watchdog = Watchdog(settings.ages)
+        self._newest: tuple[Pose, float] | None = None  # with its stamp; not to be believed before the next agrees
         self._measured: Pose | None = None
+        self._jumped = False
         self._tilt = 0.0
         self._reference: Reference | None = None
         self._rest: Pose | None = None
@@ -57,6 +77,7 @@ class ArmDriverCore:
         self._writer, self._last_sequence = "", 0
         self._command_heard = -np.inf
         self._last_tick: float | None = None
+        self._held_up = False
 
     @property
     def moving(self) -> bool:
@@ -101,44 +122,83 @@ class ArmDriverCore:
         """The pose of the finger tips in the base frame has been measured: position [3], m; yaw, tilt, rad.
 
         NaN is a fault, and leaves the last good pose in force. A pose that is no newer than the last one is no news.
+        One that the arm cannot have reached since the last is a fault, and believed only once the next agrees with it.
         """
         if not np.isfinite([*position, yaw, tilt]).all():
             self._fail((Reason.NOT_FINITE,))
             return
-        if self._watchdog.heard("pose", stamp, clock, now):
-            self._measured, self._tilt = Pose(np.asarray(position, dtype=np.float64), float(yaw)), tilt
+        if not self._watchdog.heard("pose", stamp, clock, now):
+            return
+        pose = Pose(np.asarray(position, dtype=np.float64), float(yaw))
+        before, self._newest = self._newest, (pose, stamp)
+        if before is None:
+            return
+        apart = float(np.linalg.norm(pose.position - before[0].position))
+        turned = abs(wrapped(pose.yaw - before[0].yaw))
+        self._jumped = not self.settings.reachable(apart, turned, max(0.0, stamp - before[1]))
+        if self._jumped:
+            self._fail((Reason.POSE_JUMP,))
+        else:
+            self._measured, self._tilt = pose, tilt
+
+    def watched(self, strangers: Sequence[str]) -> None:
+        """Somebody has looked who else publishes set points to this arm: nobody may."""
+        self.strangers = tuple(strangers)
+        if strangers:
+            self._fail((Reason.FOREIGN_SETPOINTS,))
+
+    def overruled(self) -> None:
+        """The stop guard has taken this driver for dead, and has told the arm to stop."""
+        self._fail((Reason.GUARD_SPOKE,))
 
     def command(self, command: MotionCommand, clock: float, now: float) -> CommandReport:
-        """Take a command, or say why not. A repeated sequence number only says that the agent is alive."""
-        if self._writer and command.writer != self._writer:
-            silent = now - self._command_heard
-            if self.moving or silent <= self.settings.writer_timeout:
-                self._fail((Reason.SECOND_WRITER,))
-                return self._refuse(command, Reason.SECOND_WRITER)
-            self._writer, self._last_sequence = command.writer, 0
+        """Take a command, or say why not. The accepted one repeated only says that the agent is alive.
+
+        An agent's sequence never goes back: where it does, two speak in one name.
+        """
         if self.state != DriverState.ARMED:
             return self._refuse(command, Reason.NOT_ARMED)
-        self._writer, self._command_heard = command.writer, now
-        if command.sequence == self._last_sequence and self.report is not None:
+        known = command.writer == self._writer
+        if known and command.sequence == self._last_sequence and self.report is not None:
+            self._command_heard = now
             return self.report
-        fresh = -TOLERANCE <= clock - command.stamp <= self.settings.ages.command
-        if command.sequence < self._last_sequence or not fresh:
+        if known:
+            second = command.sequence < self._last_sequence
+        else:
+            second = self.moving or now - self._command_heard <= self.settings.writer_timeout
+        if second:
+            self._fail((Reason.SECOND_WRITER,))
+            return self._refuse(command, Reason.SECOND_WRITER)
+        if not -TOLERANCE <= clock - command.stamp <= self.settings.ages.command:
             return self._refuse(command, Reason.OLD)
+        self._writer, self._command_heard = command.writer, now
         self._last_sequence = command.sequence
         return self._begin(command, now)
 
     def tick(self, now: float) -> Setpoint | None:
-        """The set point for now; None until a pose has been measured. Never raises on late or early calls."""
+        """The set point for now. Never raises on late or early calls.
+
+        None until a pose has been measured, and once where this comes so late that others may have moved the arm
+        meanwhile: what they and the sensors said has to be heard first.
+        """
         measured = self._measured
         if measured is None:
             return None
+        gap = 0.0 if self._last_tick is None else now - self._last_tick
+        if gap > self.settings.longest_tick and self.state in (DriverState.ARMED, DriverState.STOPPING):
+            self._fail((Reason.DRIVER_LATE,))
+            self._held_up, self._last_tick = True, now
+            return None
         if self.state == DriverState.ARMED:
             self._fail(self._found(now))
-        dt = 0.0 if self._last_tick is None else float(np.clip(now - self._last_tick, 0.0, MAX_TICK))
+        dt = float(np.clip(gap, 0.0, MAX_TICK))
         self._last_tick = now
         was = self.state
         reference = self._reference
-        if reference is None or was == DriverState.DISARMED:
+        if self._held_up and reference is not None:  # meanwhile the arm has come to rest, here or where the guard said
+            self._held_up, self._rest = False, None
+            reference = Reference.at_rest(self._place_to_rest(reference, now))
+        elif reference is None or was == DriverState.DISARMED:
             reference = Reference.at_rest(measured)
         elif was == DriverState.ARMED:
             reference = self._advance(reference, measured, dt, now)
@@ -168,6 +228,10 @@ class ArmDriverCore:
             faults.append(Reason.NOT_FOLLOWING)
         if self._tilt > self.settings.tilt:
             faults.append(Reason.TILTED)
+        if self._jumped:
+            faults.append(Reason.POSE_JUMP)
+        if self.strangers:
+            faults.append(Reason.FOREIGN_SETPOINTS)
         return tuple(faults)
 
     def _release(self, expected: DriverState, now: float) -> tuple[Reason, ...]:
@@ -175,6 +239,8 @@ class ArmDriverCore:
             raise InvalidInput(f"the driver is {self.state.name}, expected {expected.name}")
         # Whoever arms or resumes accepts the clock as it is; all inputs must have been heard since it jumped.
         self._watchdog.forgive()
+        if self._measured is not None and self.settings.output == Output.TWIST:
+            self._reference = Reference.at_rest(self._inside(self._measured))  # nobody is told this pose
         faults = self._found(now)
         if faults or self._measured is None:
             return faults
@@ -260,19 +326,27 @@ class ArmDriverCore:
     def _settle(self, reference: Reference, dt: float, now: float) -> Reference:
         """Brake; then, where poses are streamed, ease to the measured pose; then hold."""
         settings = self.settings
-        if self._rest is not None:
+        if self._rest is not None and _DOUBTS.isdisjoint(self.faults):
             reference = reference.towards(self._rest, settings.rates, settings.step.workspace, dt)
         elif not reference.standing:
             return reference.braked(settings.rates, dt)
-        elif settings.output == Output.POSE and self._watchdog.age("pose", now) <= settings.ages.pose:
-            # An old measurement is no place to go to: then the arm stays where it came to rest.
-            self._rest = self._inside(self._turned(self._measured))
-            return reference
-        if self._rest is None or (reference.near(self._rest) and reference.standing):
+        else:
+            self._rest = self._place_to_rest(reference, now)
+        if reference.near(self._rest) and reference.standing:
             self.state = self._after_stop
             if self.state == DriverState.DISARMED:
                 self.faults = ()
         return reference
+
+    def _place_to_rest(self, reference: Reference, now: float) -> Pose:
+        """Where the arm is, if that is sure and near; else where the set point stands, so that nothing moves."""
+        settings = self.settings
+        fresh = self._watchdog.age("pose", now) <= settings.ages.pose
+        if settings.output == Output.TWIST or not fresh or not _DOUBTS.isdisjoint(self.faults):
+            return reference.pose
+        here = self._inside(self._turned(self._measured))
+        apart = float(np.linalg.norm(here.position - reference.pose.position))
+        return here if apart <= settings.lead + settings.braking else reference.pose
 
     def _distance_outside(self, pose: Pose) -> float:
         return float(np.abs(pose.position - self.settings.step.workspace.clip(pose.position)).max())
@@ -281,9 +355,8 @@ class ArmDriverCore:
         """Whether the arm is further from the set point than lead and braking explain."""
         if self._measured is None or self._reference is None:
             return False
-        rates, lead = self.settings.rates, self.settings.lead
         apart = np.linalg.norm(self._reference.pose.position - self._measured.position)
-        return bool(apart > 2 * lead + rates.speed**2 / (2 * rates.acceleration))
+        return bool(apart > 2 * self.settings.lead + self.settings.braking)
 
     def _inside(self, pose: Pose) -> Pose:
         return Pose(self.settings.step.workspace.clip(pose.position), pose.yaw)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.safety.motion import Pose
 from qtopt_agent.safety.reasons import Reason
 
@@ -24,12 +25,21 @@ class DriverState(IntEnum):
 
 @dataclass(frozen=True)
 class MotionCommand:
-    """qtopt_msgs/GraspCommand: a motion in the gripper frame. stamp: capture time of the image behind it, s."""
+    """qtopt_msgs/GraspCommand: a motion in the gripper frame. stamp: capture time of the image behind it, s.
+
+    Raises InvalidInput where nobody's name is on it.
+    """
 
     action: Action
     writer: str
     sequence: int
     stamp: float
+
+    def __post_init__(self) -> None:
+        if not self.writer or self.sequence < 1:
+            raise InvalidInput(
+                f"writer is {self.writer!r}, sequence {self.sequence}: expected a name, and a number from 1"
+            )
 
 
 @dataclass(frozen=True)

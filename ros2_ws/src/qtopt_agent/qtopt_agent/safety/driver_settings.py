@@ -10,6 +10,8 @@ from qtopt_agent.safety.limits import MotionLimits
 from qtopt_agent.safety.motion import RateLimits
 from qtopt_agent.safety.watchdog import AgeLimits
 
+STATUS_PERIOD = 0.05  # s: longest time between two words of a driver that lives
+
 
 class Output(StrEnum):
     """What the arm's controller takes."""
@@ -52,3 +54,22 @@ class DriverSettings:
                     f"age limit of {limit.name} is {age} s, expected {3 * self.period} s or more: "
                     "three times the time between two set points"
                 )
+        if self.ages.driver < 4 * STATUS_PERIOD:
+            raise InvalidInput(f"age limit of driver is {self.ages.driver} s, expected {4 * STATUS_PERIOD} s or more")
+
+    @property
+    def braking(self) -> float:
+        """The way that a set point at full speed needs to come to rest, m."""
+        return self.rates.speed**2 / (2 * self.rates.acceleration)
+
+    @property
+    def longest_tick(self) -> float:
+        """Time between two set points after which the stop guard may have taken the driver for dead, s."""
+        return self.ages.driver - 2 * STATUS_PERIOD
+
+    def reachable(self, distance: float, angle: float, seconds: float) -> bool:
+        """Whether an arm within these limits may have moved `distance`, m, and turned `angle`, rad, in that time."""
+        return (
+            distance <= self.lead + 2 * self.rates.speed * seconds
+            and angle <= self.yaw_lead + 2 * self.rates.yaw_rate * seconds
+        )

@@ -1,17 +1,19 @@
 """Decides when an arm driver is dead, and what its arm is told to hold."""
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.driver_settings import DriverSettings
-from qtopt_agent.safety.tool_pose import Quaternion, unit_quaternion
+from qtopt_agent.safety.tool_pose import Quaternion, angle_between, unit_quaternion
 from qtopt_agent.safety.watchdog import Watchdog
 
 REPEATS = 10  # of the stop: a single message may be lost
+MAX_TICK = 0.05  # s: a guard that was itself held up for longer has heard nobody meanwhile, and blames nobody for it
 
 ToolPose = tuple[NDArray[np.float64], Quaternion]
 """Position [3], m, and orientation x, y, z, w, in the base frame."""
@@ -20,62 +22,81 @@ ToolPose = tuple[NDArray[np.float64], Quaternion]
 class StopGuardCore:
     """Listens to the driver, and is to speak in its place once it is silent without having disarmed.
 
-    `now` is steady time, s, everywhere; `clock` the time of the clock that stamps messages, s.
+    Only the driver's own status counts as its word: set points may come from anybody. `now` is steady time, s,
+    everywhere; `clock` the time of the clock that stamps messages, s.
     """
 
-    def __init__(self, settings: DriverSettings, silence: float) -> None:
-        """`silence`: time without a word from an armed driver after which it is taken for dead, s."""
-        self.armed = False
+    def __init__(self, settings: DriverSettings) -> None:
         self.died = False
+        """Whether the driver is taken for dead, until it says that it is not ARMED: it may go on by a resume only."""
         self.hold: ToolPose | None = None
-        """Where an arm that takes poses is told to stay; None if none has been heard."""
-        self._silence, self._workspace, self._max_age = silence, settings.step.workspace, settings.ages.pose
+        """Where an arm that takes poses is told to stay; None as long as its pose is not known for sure."""
+        self._settings = settings
+        self._state = DriverState.DISARMED
+        self._strangers = False
         self._watchdog = Watchdog(settings.ages)
+        self._newest: tuple[ToolPose, float] | None = None
         self._measured: ToolPose | None = None
-        self._setpoint: ToolPose | None = None
-        self._heard = -math.inf
-        self._left = 0  # repetitions of the stop
+        self._awake = self._heard = 0.0  # s in which this guard could hear
+        self._last_tick: float | None = None
+        self._said = 0  # stops, since the driver died
+
+    @property
+    def armed(self) -> bool:
+        """Whether the driver lives, and has not disarmed."""
+        return self._state != DriverState.DISARMED and not self.died
 
     @property
     def stopping(self) -> bool:
-        """Whether there is more to say."""
-        return self._left > 0
+        """Whether the driver is dead and the arm has not been told often enough."""
+        return self.died and self._said < REPEATS
 
-    def silent_for(self, now: float) -> float:
-        """Time since the driver was heard, s; infinite before that."""
-        return now - self._heard
+    @property
+    def silence(self) -> float:
+        """Time since the driver was heard, s, of that in which this guard could hear."""
+        return self._awake - self._heard
 
-    def status(self, armed: bool, now: float) -> None:
-        """The driver has said that it lives, and whether it is armed or still stopping."""
-        self.armed, self.died, self._heard = armed, False, now
-        self._left = 0  # two must not speak
+    def status(self, state: DriverState) -> None:
+        """The driver has spoken."""
+        self._state, self._heard = state, self._awake
+        if state != DriverState.ARMED:
+            self.died = False  # it stops the arm itself, or has done so
 
-    def setpoint(self, now: float, pose: tuple[Any, Any] | None = None) -> None:
-        """The driver has sent a set point; `pose` (as ToolPose) where it streams poses."""
-        self._heard = now
-        if pose is not None:
-            self._setpoint = self._checked(pose) or self._setpoint
+    def watched(self, strangers: Sequence[str]) -> None:
+        """Somebody has looked who else publishes set points to this arm."""
+        self._strangers = bool(strangers)
 
     def measured(self, pose: tuple[Any, Any], stamp: float, clock: float, now: float) -> None:
-        """The tool has been measured at `pose` (as ToolPose). What is no pose, or no news, counts as silence."""
-        checked = self._checked(pose)
-        if checked is not None and self._watchdog.heard("pose", stamp, clock, now):
-            self._measured = checked
+        """The tool has been measured at `pose` (as ToolPose). What is no pose, or no news, counts as silence.
+
+        A pose that the arm cannot have reached since the last is not believed before the next agrees with it.
+        """
+        try:
+            checked = self._settings.step.workspace.clip(pose[0]), unit_quaternion(pose[1])
+        except InvalidInput:
+            return
+        if not self._watchdog.heard("pose", stamp, clock, now):
+            return
+        before, self._newest = self._newest, (checked, stamp)
+        self._measured = None
+        if before is not None:
+            apart = float(np.linalg.norm(checked[0] - before[0][0]))
+            turned = angle_between(checked[1], before[0][1])
+            if self._settings.reachable(apart, turned, max(0.0, stamp - before[1])):
+                self._measured = checked
 
     def tick(self, now: float) -> bool:
         """Whether to tell the arm now to stop: zero velocity, or to stay at `hold`."""
-        if self.armed and self.silent_for(now) >= self._silence:
-            self.armed, self.died, self._left = False, True, REPEATS
-            # An old measurement is no place to go to. The last set point is: the arm is there or about to be.
-            fresh = self._watchdog.age("pose", now) <= self._max_age
-            self.hold = self._measured if fresh else self._setpoint
-        if not self.stopping:
+        if self._last_tick is not None:
+            self._awake += min(max(0.0, now - self._last_tick), MAX_TICK)
+        self._last_tick = now
+        silent = self.silence >= self._settings.ages.driver
+        if self.armed and silent:
+            self.died, self.hold, self._said = True, None, 0
+        # A driver that comes back ARMED has not heard yet that it was overruled; a stranger does not hear at all.
+        if not self.died or (self._said >= REPEATS and silent and not self._strangers):
             return False
-        self._left -= 1
+        if self.hold is None and self._watchdog.age("pose", now) <= self._settings.ages.pose:
+            self.hold = self._measured
+        self._said += 1
         return True
-
-    def _checked(self, pose: tuple[Any, Any]) -> ToolPose | None:
-        try:
-            return self._workspace.clip(pose[0]), unit_quaternion(pose[1])
-        except InvalidInput:
-            return None

@@ -32,6 +32,11 @@ def yaw_and_tilt(orientation: Quaternion, tool: Quaternion) -> tuple[float, floa
     return wrapped(2 * np.arctan2(z, w)), float(2 * np.arctan2(np.hypot(x, y), np.hypot(z, w)))
 
 
+def angle_between(one: Quaternion, other: Quaternion) -> float:
+    """The smallest turn, 0..pi rad, from one orientation to the other."""
+    return float(2 * np.arccos(min(1.0, abs(float(one @ other)))))
+
+
 def wrapped(angle: float) -> float:
     """`angle`, rad, in -pi..pi."""
     return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -12,12 +12,16 @@ TOLERANCE = 0.1  # s by which a stamp may lie ahead of the clock: two machines' 
 
 @dataclass(frozen=True)
 class AgeLimits:
-    """How old an input may be before the arm stops, s. `command` counts in the middle of a motion only."""
+    """How old an input may be before the arm stops, s.
+
+    `command` counts in the middle of a motion only. `driver`: silence after which an armed driver is taken for dead.
+    """
 
     camera: float = 0.4
     gripper: float = 0.4
     pose: float = 0.2
     command: float = 0.5
+    driver: float = 0.3
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -45,8 +49,11 @@ class Watchdog:
     def heard(self, source: str, stamp: float, clock: float, now: float) -> bool:
         """A message of "camera", "gripper" or "pose" has come. Returns whether it is newer than the last one.
 
-        stamp: from its header, s. clock: time now of the clock that stamps, s. now: steady time, s.
+        stamp: from its header, s; 0 where nobody stamped it, which says nothing. clock: time now of the clock that
+        stamps, s. now: steady time, s.
         """
+        if stamp == 0:
+            return False
         if not (clock >= self._clock - TOLERANCE and stamp <= clock + TOLERANCE):
             # Stamps from before and after a jump cannot be compared, so every input has to be heard anew.
             self._stamp.clear()
