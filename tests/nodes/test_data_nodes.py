@@ -85,6 +85,7 @@ def _cases():
 
 MODULES = (
     "checks_camera",
+    "checks_conversions",
     "checks_diagnostics",
     "checks_doctor",
     "checks_episode_logger",

@@ -9,9 +9,11 @@ from action_msgs.msg import GoalStatus
 from arm_tools import Arm, driver
 from graph_tools import Spinning, folder, running, until
 from harness import result
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from model_tools import made, put, put_broken
 from qtopt_msgs.action import Grasp
-from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, ModelInfo
+from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, ModelInfo, SafetyStatus
 from qtopt_msgs.srv import LoadModel
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -182,6 +184,36 @@ def check_models_are_changed_while_it_runs_and_bad_ones_kept_out():
         until(lambda: client.models[-1].version == "second", "told")
         assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
         assert client.steps[-1].model_version == "second"
+
+
+def check_a_lifecycle_manager_may_take_agent_and_driver_down_and_up_again():
+    with agent() as client:
+        node = client.arm.node
+
+        def counted():
+            topics = ("qtopt/command", "qtopt/safety", "arm/target_twist", "qtopt/grasp/_action/status")
+            return (node.count_subscribers("camera/image_raw"), *map(node.count_publishers, topics))
+
+        def told(name, transition):
+            change = node.create_client(ChangeState, f"{name}/change_state")
+            until(change.service_is_ready, f"{name} can be told")
+            request = ChangeState.Request(transition=Transition(id=getattr(Transition, f"TRANSITION_{transition}")))
+            assert result(change.call_async(request), 30.0).success, f"{name}: {transition}"
+
+        client.grasp(max_steps=1)
+        client.arm.arm(False)
+        until(lambda: client.arm.status().state == SafetyStatus.DISARMED, "disarmed")
+        before, without = (2, 2, 1, 1, 1), (0, 1, 0, 0, 0)  # one of the commands' publishers is the check's own
+        for transition, expected in (("DEACTIVATE", before), ("CLEANUP", without), ("CONFIGURE", before)):
+            for name in ("agent", "arm_driver"):
+                told(name, transition)
+            until(lambda expected=expected: counted() == expected, transition)
+        assert not client.send().accepted
+        for name in ("agent", "arm_driver"):
+            told(name, "ACTIVATE")
+        until(lambda: counted() == before, "the same topics as before")
+        client.arm.armed()
+        assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
 
 
 def check_settings_that_make_no_sense_end_the_process_and_are_named():

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Agent(LifecycleNode):
         self._choosing = threading.Lock()
         self._taken = False  # by a goal, from its acceptance to its result
         self._models: ModelChanges | None = None
+        self._opened = ExitStack()  # closes what was opened to be configured
         self._latency = self._oldest = 0.0  # s, the longest since the last diagnostics
         self._images = self._attempts = self._decided = 0
         self._gaps = FrameGaps()
@@ -77,21 +79,30 @@ class Agent(LifecycleNode):
             self._core = AgentCore(profile, limits, writer, clock=self._seconds)
             trusted = read_trusted(Path(p["trusted_keys"]).expanduser()) if p["trusted_keys"] else None
             self._models = ModelChanges(self._core, trusted)
-            self._model_out = self.create_publisher(ModelInfo, topics.MODEL, LATCHED)
-            self._tell_model(self._models.load(folder))
+            first = self._models.load(folder)
         except QtoptError as error:
+            self._core = self._models = None
             return refused(self, error)
-        self._command_out = self.create_publisher(GraspCommand, topics.COMMAND, RELIABLE)
-        self._step_out = self.create_publisher(GraspStep, topics.STEP, RELIABLE)
-        self._event_out = self.create_publisher(EpisodeEvent, topics.EVENT, RELIABLE)
+        opened = self._opened
+        self._model_out = self._publisher(ModelInfo, topics.MODEL, LATCHED)
+        self._command_out = self._publisher(GraspCommand, topics.COMMAND, RELIABLE)
+        self._step_out = self._publisher(GraspStep, topics.STEP, RELIABLE)
+        self._event_out = self._publisher(EpisodeEvent, topics.EVENT, RELIABLE)
+        self._tell_model(first)
         models, goals = MutuallyExclusiveCallbackGroup(), ReentrantCallbackGroup()
         self._judge = self.create_client(JudgeGrasp, p["judge"], callback_group=goals) if p["judge"] else None
-        self.create_subscription(Image, p["image_topic"], self._on_image, SENSOR)
-        self.create_subscription(GripperState, topics.GRIPPER_STATE, self._on_gripper, SENSOR)
-        self.create_subscription(PoseStamped, p["pose_topic"] or topics.POSE, self._on_pose, SENSOR)
-        self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, SENSOR)
-        self.create_service(LoadModel, topics.LOAD_MODEL, self._on_load, callback_group=models)
-        self._server = ActionServer(
+        if self._judge is not None:
+            opened.callback(self.destroy_client, self._judge)
+        for kind, topic, callback in (
+            (Image, p["image_topic"], self._on_image),
+            (GripperState, topics.GRIPPER_STATE, self._on_gripper),
+            (PoseStamped, p["pose_topic"] or topics.POSE, self._on_pose),
+            (SafetyStatus, topics.SAFETY, self._on_status),
+        ):
+            opened.callback(self.destroy_subscription, self.create_subscription(kind, topic, callback, SENSOR))
+        loading = self.create_service(LoadModel, topics.LOAD_MODEL, self._on_load, callback_group=models)
+        opened.callback(self.destroy_service, loading)
+        server = ActionServer(
             self,
             Grasp,
             topics.GRASP,
@@ -100,9 +111,11 @@ class Agent(LifecycleNode):
             goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )
+        opened.callback(server.destroy)
         if p["watch"] > 0 and not (folder / MANIFEST).exists():
             steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self.create_timer(p["watch"], self._look_for_model, callback_group=models, clock=steady)
+            look = self.create_timer(p["watch"], self._look_for_model, callback_group=models, clock=steady)
+            opened.callback(self.destroy_timer, look)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: Any) -> TransitionCallbackReturn:
@@ -115,6 +128,16 @@ class Agent(LifecycleNode):
         self._end_attempt()
         return super().on_deactivate(state)
 
+    def on_cleanup(self, state: Any) -> TransitionCallbackReturn:
+        """Close everything and forget the model. Refused while the result of an attempt is still to be sent."""
+        if self._taken:
+            return refused(self, QtoptError("an attempt is still coming to its end"))
+        if self._models is not None:
+            self._models.end()
+        self._opened.close()
+        self._core = self._models = self._judge = None
+        return TransitionCallbackReturn.SUCCESS
+
     def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
         """As when deactivated; a model that is being tried is given up."""
         self.stop()
@@ -126,6 +149,11 @@ class Agent(LifecycleNode):
             self._models.end()
         self._end_attempt()
         return not self._taken
+
+    def _publisher(self, kind: Any, topic: str, qos: Any) -> Any:
+        made = self.create_publisher(kind, topic, qos)
+        self._opened.callback(self.destroy_publisher, made)
+        return made
 
     def _end_attempt(self) -> None:
         self._active = False

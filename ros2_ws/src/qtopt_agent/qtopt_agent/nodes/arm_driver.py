@@ -141,6 +141,8 @@ class ArmDriver(LifecycleNode):
         for publisher in (self._setpoints, self._statuses, self._gripper_states):
             self.destroy_publisher(publisher)
         self._gripper.destroy()
+        if not self._profile.pose_topic:
+            self._tip_pose.destroy()
         self._core = None
 
     def _now(self) -> tuple[float, float]:

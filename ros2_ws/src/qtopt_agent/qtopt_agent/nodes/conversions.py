@@ -41,9 +41,15 @@ def header(stamp: float, frame: str = "") -> Any:
 
 
 def header_stamp(data: bytes) -> float:
-    """The stamp, s, of a serialised message that begins with a header: the rest is not read."""
-    order = "<" if data[1] & 1 else ">"  # of the CDR encapsulation
-    sec, nanosec = struct.unpack_from(f"{order}iI", data, 4)
+    """The stamp, s, of a serialised message that begins with a header: the rest is not read.
+
+    Raises InvalidInput where it is shorter, is no CDR, or where its stamp is none.
+    """
+    if len(data) < 12 or data[0] or data[1] > 1:
+        raise InvalidInput(f"message is {bytes(data[:12]).hex(' ')}, expected CDR with a stamp, 12 bytes or more")
+    sec, nanosec = struct.unpack_from("<iI" if data[1] else ">iI", data, 4)
+    if nanosec >= 10**9:
+        raise InvalidInput(f"stamp has {nanosec} ns, expected less than a second")
     return float(sec + nanosec * 1e-9)
 
 

@@ -19,6 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
 from qtopt_agent.nodes.conversions import header_stamp, raw_image
 from qtopt_agent.nodes.parameters import declare
@@ -47,8 +48,12 @@ class _Heard:
         node.create_subscription(kind, topic, self._on, ALL, raw=True)
 
     def _on(self, data: bytes) -> None:
+        try:
+            stamp = header_stamp(data)
+        except InvalidInput:  # no message: what is counted are those that are
+            return
         self.newest = data
-        self.stamps.append(header_stamp(data))
+        self.stamps.append(stamp)
         if self.kind is Image:
             image = deserialize_message(data, Image)
             self.sizes.add((image.height, image.width))

@@ -23,7 +23,13 @@ class TipPose:
         self._listener = TransformListener(self._buffer, node)
         self._out = node.create_publisher(PoseStamped, topics.POSE, SENSOR)
         self._last = 0.0
-        node.create_timer(PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = node.create_timer(PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def destroy(self) -> None:
+        """Close its topics."""
+        self._node.destroy_timer(self._timer)
+        self._listener.unregister()
+        self._node.destroy_publisher(self._out)
 
     def _look(self) -> None:
         try:
