@@ -1,6 +1,7 @@
 """Episodes put together from the bytes of three topics, whatever order they come in and whatever is missing."""
 
 import dataclasses
+import os
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes import messages
+from qtopt_agent.episodes.bag import BagWriter
 from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP, to_cdr
 from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
 from qtopt_agent.episodes.verify import verify
@@ -325,3 +327,32 @@ def test_a_damaged_label_is_found(logged):
     (folder / "label.json").write_text('{"success": "yes", "author": "a", "created": ""}')
     (problem,) = verify(folder)
     assert "label.json" in problem and "'yes'" in problem
+
+
+def test_a_leftover_whose_id_names_another_place_is_told_and_stays(logged, tmp_path):
+    left = logged.root / "2026-01-01/run/.partial-a"
+    left.mkdir(parents=True)
+    writer = BagWriter(left, "a")
+    for topic, data in wire(episode("../../../../stolen"))[:-1]:
+        writer.add(topic, data, 0)
+    writer.flush()
+    writer.abandon()
+    logged.log.keep_leftovers()
+    assert "expected 1 to 128 of A-Z" in logged.warned[0] and len(list(left.iterdir())) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"log"}
+
+
+def test_any_damaged_message_is_warned_of_and_what_is_recorded_is_whole(tmp_path, mutations, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    whole = wire(episode(steps=2, size=(3, 2)))
+    damaged = zip(*(mutations(data) for _, data in whole), strict=True)
+    for number, each in enumerate(damaged):
+        place = number % len(whole)
+        logged = Logged(tmp_path / str(number))
+        logged.send([*whole[:place], (whole[place][0], each[place]), *whole[place + 1 :]])
+        logged.log.close()
+        for folder in logged.episodes:
+            assert verify(folder) == []
+        assert logged.episodes or logged.warned or place == 0  # an end without a beginning may be that of anybody
+        assert all(line.isprintable() for line in (*logged.said, *logged.warned))
+    assert {path.name for path in tmp_path.iterdir()} <= set(map(str, range(number + 1)))

@@ -1,6 +1,7 @@
 """Steps and events as ROS 2 messages: definitions, CDR bytes, and conversion to and from core values."""
 
 import struct
+from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
@@ -149,6 +150,23 @@ def check_step(message: Any) -> None:
         raise InvalidInput(f"reward is {message.reward}, expected a finite number")
     if np.isinf(message.q):
         raise InvalidInput(f"q is {message.q}, expected a finite number, or NaN where there is none")
+
+
+def check_order(before: Any, step: Any) -> None:
+    """Raises InvalidInput where a GraspStep cannot follow the one `before`, None for the first."""
+    if before and before.terminal:
+        raise InvalidInput(f"step {step.index} came after the attempt's last one")
+    for name, time in _TIMES.items():
+        stamp, earliest = _seconds(time(step)), _seconds(time(before)) if before else 0.0
+        if stamp < earliest:
+            raise InvalidInput(f"{name} stamp of step {step.index} is {stamp} s, expected at least {earliest} s")
+
+
+_TIMES: dict[str, Callable[[Any], Any]] = {
+    "capture": lambda step: step.header.stamp,
+    "inference": lambda step: step.inference_stamp,
+    "command": lambda step: step.command_stamp,
+}
 
 
 def check_end(message: Any) -> None:

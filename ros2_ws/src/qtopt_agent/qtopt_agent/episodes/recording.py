@@ -64,6 +64,7 @@ class Recording:
         self._start = start  # the first event as it came over the wire; empty where there is none
         self._steps = 0
         self._shape: list[int] = []
+        self._last: Any = None  # step
         self._closed = False
         self._bag: BagWriter | None = None
         try:
@@ -93,7 +94,7 @@ class Recording:
     def append_raw(self, image: bytes, step: bytes) -> None:
         """Write one step as it came over the wire: CDR of sensor_msgs/Image and qtopt_msgs/GraspStep, checked only.
 
-        Raises as `append` does, and InvalidInput where the bytes are something else, or not the next step.
+        Raises as `append` does, and InvalidInput where the bytes are something else, or a step that cannot come next.
         """
         picture, message = messages.received(IMAGE, image), messages.received(STEP, step)
         messages.check_step(message)
@@ -101,6 +102,7 @@ class Recording:
             raise InvalidInput(f"step {message.index} came, expected {self._steps}")
         if abs(messages.stamp_of(message) - messages.stamp_of(picture)) > messages.SAME:
             raise InvalidInput(f"step {message.index} and its image have different stamps")
+        messages.check_order(self._last, message)
         self._append(picture, message, image, step)
 
     def close(self, final: Observation, *, success: bool, truncated: bool = False) -> Path:
@@ -140,7 +142,7 @@ class Recording:
                 bag.add(topic, content, stamp)
             bag.flush()
         self._steps += 1
-        self._shape = shape
+        self._shape, self._last = shape, message
 
     def _start_event(self, image: Any) -> bytes:
         return to_cdr(EVENT, messages.start_message(**vars(self._about), stamp=image.header.stamp))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError, StorageError
 from qtopt_agent.episodes.label import write_label
-from qtopt_agent.episodes.messages import EVENT, SAME, START, STEP, received, stamp_of
+from qtopt_agent.episodes.messages import END, EVENT, SAME, START, STEP, received, stamp_of
 from qtopt_agent.episodes.recording import PARTIAL, Recording, check_episode_id
 from qtopt_agent.episodes.repair import repair_folder
 from qtopt_agent.episodes.writer import EpisodeWriter
@@ -128,6 +128,8 @@ class EpisodeLog:
             self._begin(message.episode_id, data)
         elif self._recording and self._recording.episode_id == message.episode_id:
             self._end = _Waiting(stamp_of(message), data, message.steps)
+        elif message.kind != END:
+            self._warn(f"event {message.kind} of episode {message.episode_id!r} is none that is known")
         self._advance()
 
     def tick(self) -> None:
@@ -179,7 +181,7 @@ class EpisodeLog:
             end = self._end
             if end is None or end.steps > recording.steps:
                 return
-            if end.steps == 0:
+            if end.steps == recording.steps == 0:
                 recording.discard()
                 self._say(f"episode {recording.episode_id} had no step")
             elif image := self._find(end.stamp):
