@@ -119,6 +119,23 @@ def test_an_id_that_could_name_another_place_is_refused_by_every_reader(tmp_path
         EpisodeWriter(tmp_path / "new").open_raw(start_of(episode_id))
 
 
+@pytest.mark.parametrize("field", ["state", "executed", "reward", "final_state"])
+def test_a_number_that_is_not_finite_is_never_read(tmp_path, bag, field):
+    content = recorded(bag)
+    place = -1 if field == "final_state" else 2
+    topic, data = content[place]
+    message = messages.from_cdr(topic, data)
+    if field == "reward":
+        message.reward = float("nan")
+    else:
+        setattr(message, field, np.full_like(getattr(message, field), np.nan))
+    content[place] = (topic, messages.to_cdr(topic, message))
+    folder = write(tmp_path / "other/grasp", content)
+    with pytest.raises(CorruptEpisode, match=r"nan.*, expected"):
+        read_episode(folder)
+    assert [result.outcome for result in repair(folder)] == [Outcome.FAILED]
+
+
 def test_repair_keeps_every_message_as_it_was_recorded(tmp_path, bag):
     content = recorded(bag)
     (bag / "metadata.yaml").unlink()

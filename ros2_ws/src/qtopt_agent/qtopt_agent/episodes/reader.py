@@ -10,7 +10,19 @@ from qtopt_agent.core.folders import walk
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes.bag import BagContents, Recorded, mcap_file, scan
 from qtopt_agent.episodes.label import labelled, read_label
-from qtopt_agent.episodes.messages import END, EVENT, IMAGE, SAME, START, STEP, stamp_of, to_observation, to_step
+from qtopt_agent.episodes.messages import (
+    END,
+    EVENT,
+    IMAGE,
+    SAME,
+    START,
+    STEP,
+    check_end,
+    check_step,
+    stamp_of,
+    to_observation,
+    to_step,
+)
 from qtopt_agent.episodes.metadata import FILE_NAME
 from qtopt_agent.episodes.recording import PARTIAL, About
 
@@ -18,7 +30,7 @@ from qtopt_agent.episodes.recording import PARTIAL, About
 def read_episode(path: Path | str) -> Episode:
     """The episode in folder `path`, checksums checked; where it has a label, with that outcome.
 
-    Raises CorruptEpisode, naming the file and what is wrong with it, on anything but a whole episode.
+    Raises CorruptEpisode, naming the file and what is wrong with it, on anything but a whole episode of finite numbers.
     """
     folder = Path(path)
     file = mcap_file(folder)
@@ -30,6 +42,10 @@ def read_episode(path: Path | str) -> Episode:
     label = read_label(folder)
     try:
         episode = whole_episode(contents)
+        for step in contents.messages[STEP]:
+            check_step(step.message)
+        for event in contents.messages[EVENT]:
+            check_end(event.message)
         return labelled(episode, label) if label else episode
     except (ValueError, InvalidInput) as error:
         raise CorruptEpisode(f"{file}: {error}") from error
