@@ -16,6 +16,7 @@ from qtopt_agent.core.errors import CorruptEpisode, InvalidInput
 from qtopt_agent.episodes import bag as bag_module
 from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import BagWriter
+from qtopt_agent.episodes.label import write_label
 from qtopt_agent.episodes.messages import EVENT
 from qtopt_agent.episodes.reader import read_episode
 from qtopt_agent.episodes.repair import Outcome, repair
@@ -145,6 +146,15 @@ def test_repair_keeps_every_message_as_it_was_recorded(tmp_path, bag):
     (result,) = repair(cut)
     assert "2 steps kept" in result.detail
     assert recorded(cut)[:-1] == content[:6]
+
+
+def test_a_damaged_label_is_left_to_its_author(bag):
+    (bag / "label.json").write_text('{"success": tru')
+    (result,) = repair(bag)
+    assert result.outcome == Outcome.FAILED and "label the episode anew" in result.detail
+    assert (bag / "label.json").read_text() == '{"success": tru'
+    write_label(bag, True, "me")
+    assert verify(bag) == [] and repair(bag) == []
 
 
 def test_repair_keeps_what_else_lies_in_the_folder(tmp_path, bag):

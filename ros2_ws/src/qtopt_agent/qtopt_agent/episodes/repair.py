@@ -10,6 +10,7 @@ from pathlib import Path
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import CorruptEpisode, InvalidInput, StorageError
 from qtopt_agent.episodes.bag import BagContents, mcap_file, scan
+from qtopt_agent.episodes.label import read_label
 from qtopt_agent.episodes.messages import EVENT, STEP, TOPICS, end_message, to_cdr
 from qtopt_agent.episodes.metadata import FILE_NAME as METADATA
 from qtopt_agent.episodes.reader import find_episodes, find_partial, recover, shortened_episode, whole_episode
@@ -91,6 +92,10 @@ def _repair_locked(folder: Path, problems: list[str]) -> Repair | None:
         return None  # it was given its name, or was discarded, before the lock was had
     if folder == partial and target.exists():
         return _remove_copy(partial, target)
+    try:
+        read_label(folder)
+    except CorruptEpisode as error:  # a person's word, which nothing here can make whole
+        return Repair(folder, Outcome.FAILED, f"{error}: remove it, or label the episode anew")
     try:
         contents = scan(mcap_file(folder))
         salvaged = _salvage(contents)
