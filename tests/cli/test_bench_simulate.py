@@ -15,6 +15,7 @@ def test_it_writes_a_row_for_every_case(tmp_path):
     file = tmp_path / "speed.json"
     result = CliRunner().invoke(app, ["bench", "simulate", "--seconds", "0.1", "--json", str(file)])
     assert result.exit_code == 0, result.output
+    assert result.stderr == ""  # a bar is for terminals only
     rows = json.loads(file.read_text())
     assert [(row["image_px"], row["objects"]) for row in rows] == list(CASES)
     assert all(row["control_steps_per_s"] > 0 and row["reset_ms"] > 0 for row in rows)

@@ -52,3 +52,21 @@ def test_an_option_out_of_range_or_missing_is_refused(arguments, tmp_path):
     result = runner.invoke(app, arguments.format(tmp=tmp_path).split())
     assert result.exit_code == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "evaluate --model=~/no-such",
+        "collect --out={tmp} --objects=~/no-such",
+        "train --out={tmp} --preset=~/no-such.yaml",
+        "launch grasp simulator:=mujoco params:=~/no-such.yaml",
+        "launch replay episode:=~/no-such",
+    ],
+)
+def test_a_path_may_begin_with_the_home_folder_as_it_is_written(arguments, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    result = runner.invoke(app, arguments.format(tmp=tmp_path).split())
+    assert result.exit_code == 2
+    assert str(tmp_path / "home/no-such") in result.stderr
+    assert "~" not in result.stderr

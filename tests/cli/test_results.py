@@ -1,6 +1,8 @@
 """Results as tables and as JSON, on whatever terminal and for whatever program."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -55,10 +57,19 @@ def test_what_a_terminal_would_obey_is_escaped():
     assert printable("a\x1b[31mb\nc\u202ed\0é") == "a\\x1b[31mb c\\u202ed\\x00é"
 
 
+@pytest.mark.parametrize("plain", [{"NO_COLOR": "1", "TERM": "xterm"}, {"TERM": "dumb"}, {"TERM": "xterm"}])
+def test_colours_come_where_the_terminal_has_and_wants_them(plain):
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "qtopt_agent.cli.main", "--no-such"]
+    subprocess.run(command, env={"PATH": "/usr/bin:/bin", **plain}, stdout=end, stderr=end)
+    os.close(end)
+    assert (b"\x1b[" in os.read(terminal, 4096)) == (plain == {"TERM": "xterm"})
+
+
 def test_a_table_on_a_terminal_of_plain_ascii_has_escapes_for_the_rest():
     program = (
         "import sys; from qtopt_agent.cli import main, results\n"
-        "main.app = lambda prog_name: results.print_table(['policy'], [['gr\\u00fcn']], 'gr\\u00fcn')\n"
+        "main.app = lambda **_: results.print_table(['policy'], [['gr\\u00fcn']], 'gr\\u00fcn')\n"
         "main.main()"
     )
     plain = {"PYTHONIOENCODING": "ascii", "LANG": "C", "TERM": "dumb", "NO_COLOR": "1", "PATH": "/usr/bin:/bin"}

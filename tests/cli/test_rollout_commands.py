@@ -45,6 +45,9 @@ def test_evaluate_prints_the_interval_and_writes_the_keys_promised(model, tmp_pa
     assert manifests[0]["evaluations"] == [result]
     assert "untrained" in run("models", "list", model.parent)
     assert "as they should be" in run("models", "verify", model)
+    (model / "q.safetensors").write_bytes(b"damaged")
+    broken = runner.invoke(app, ["models", "verify", str(model)])
+    assert broken.exit_code == 1 and "untrained is broken: " in broken.stdout
 
 
 def test_the_demo_leaves_episodes_and_pictures(model, tmp_path):

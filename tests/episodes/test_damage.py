@@ -1,5 +1,6 @@
 """Damaged and foreign files give CorruptEpisode with the file's name, never anything else, and verify sees them."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -158,6 +159,17 @@ def test_any_damage_of_the_metadata_changes_nothing_or_is_found(bag, mutations):
             continue
         if not problems:
             assert holds(yaml.safe_load(read_text(metadata)), yaml.safe_load(whole))
+
+
+def test_what_rosbag2_itself_leaves_open_is_no_damage(bag):
+    """As `ros2 bag convert` and `ros2 bag reindex` of Jazzy write it."""
+    metadata = bag / "metadata.yaml"
+    whole = metadata.read_text()
+    metadata.write_text(re.sub("RIHS01_.*", '""', whole))
+    assert verify(bag) == []
+    before, _, files = whole.partition("  files:\n")
+    metadata.write_text(before + "  files:\n    []\n  custom_data" + files.partition("  custom_data")[2])
+    assert verify(bag) == []
 
 
 def test_metadata_of_an_earlier_version_of_rosbag2_may_say_less(bag):

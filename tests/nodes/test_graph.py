@@ -1,5 +1,6 @@
 """Launch arguments become nodes, and what makes no sense is refused before anything is started."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,39 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
 def test_a_bad_argument_is_refused_by_name(given, named):
     with pytest.raises(InvalidInput, match=named):
         graph(**given)
+
+
+def _number_of(parameter):
+    default = parameter.default[0] if isinstance(parameter.default, list) else parameter.default
+    return default if isinstance(default, (int, float)) and not isinstance(default, bool) else None
+
+
+def test_every_number_that_a_node_takes_has_a_range():
+    for parameter in itertools.chain(*settings.NODES.values()):
+        if (number := _number_of(parameter)) is not None:
+            assert parameter.low is not None and parameter.low <= number <= parameter.high, parameter
+
+
+@pytest.mark.parametrize("speed", ["nan", "inf", "-1", "1e400"])
+def test_numbers_are_finite_and_in_their_range(speed):
+    with pytest.raises(InvalidInput, match=r"speed is .*, expected 0\.01 to 100"):
+        graph(simulator="mujoco", speed=speed)
+
+
+@pytest.mark.parametrize("low", [[float("nan"), 0.0, 0.0], [-99.0, 0.0, 0.0]])
+def test_numbers_in_a_list_are_held_to_their_range_too(low, params):
+    with pytest.raises(InvalidInput, match=r"workspace\.low is .*, expected -10 to 10"):
+        graph(simulator="mujoco", params=params({"workspace": {"low": low}}))
+
+
+def test_a_path_in_an_argument_or_a_file_may_begin_with_the_home_folder(params, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    params({})
+    nodes = graph(simulator="mujoco", record="~/episodes", objects="~/meshes", params="~/params.yaml")
+    assert nodes["episode_logger"].parameters["folder"] == str(tmp_path / "episodes")
+    assert nodes["simulator"].parameters["objects"] == str(tmp_path / "meshes")
+    told = graph(simulator="mujoco", record="x", params=params({"folder": "~/elsewhere"}))
+    assert told["episode_logger"].parameters["folder"] == str(tmp_path / "elsewhere")
 
 
 def test_the_users_file_is_read_last_by_every_node(params):

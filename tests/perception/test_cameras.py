@@ -58,6 +58,16 @@ def test_a_folder_without_pictures_or_with_a_broken_one_is_refused(tmp_path):
         FolderCamera(tmp_path, rate=0)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_cut_picture_is_refused_and_not_shown_with_grey_for_the_rest(tmp_path, suffix):
+    file = tmp_path / f"cut{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    whole = cv2.imencode(suffix, noise)[1].tobytes()
+    file.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(InvalidInput, match=rf"cut\{suffix} is not a whole"):
+        FolderCamera(tmp_path).read()
+
+
 def test_a_video_is_shown_over_and_over(tmp_path):
     file = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))

@@ -83,3 +83,19 @@ def test_an_image_smaller_than_the_model_needs_is_refused(spec):
 def test_a_profile_without_a_camera_has_no_image():
     with pytest.raises(InvalidInput, match="lowdim"):
         ingest_spec(LOWDIM)
+
+
+def test_a_picture_of_any_sizes_is_read_or_refused():
+    """Height, width, row length and number of bytes at odds in every way."""
+    draw = np.random.default_rng(0)
+    sizes = (0, 1, 2, 3, 48, 64, 192, 40_000, 2**31, -1)
+    for _ in range(500):
+        height, width, step = (int(draw.choice(sizes)) for _ in range(3))
+        fits = 0 <= height * step < 500_000 and draw.random() < 0.8
+        data = bytes(height * step if fits else int(draw.integers(0, 500)))
+        message = RawImage(data, str(draw.choice([*ENCODED, "mono8", "16UC1", ""])), height, width, step)
+        try:
+            image = ingest_image(message, ingest_spec(COMPACT))
+        except InvalidInput:
+            continue
+        assert image.shape == (32, 32, 3) and height * step == len(data)

@@ -79,3 +79,17 @@ def test_the_joint_tells_the_aperture():
     assert gripper.aperture(0.0) == pytest.approx(0.085)
     assert gripper.aperture(0.7929) == pytest.approx(0.0)
     assert np.isclose(gripper.aperture(0.39645), 0.0425)
+
+
+def test_any_damage_of_a_profile_gives_finite_settings_in_range_or_a_refusal(tmp_path, mutations):
+    file = tmp_path / "arm.yaml"
+    for data in mutations(next(f for f in ARMS if f.stem == "mujoco").read_bytes()):
+        file.write_bytes(data)
+        try:
+            profile = arm_profile(read_parameters(file))
+        except InvalidInput:
+            continue
+        box = profile.driver.step.workspace
+        assert np.isfinite([*box.low, *box.high, *profile.tool, profile.floor_height, profile.rate]).all()
+        assert all(low <= high for low, high in zip(box.low, box.high, strict=True))
+        assert 50 <= profile.rate <= 1000 and 0 < profile.driver.rates.speed <= 3

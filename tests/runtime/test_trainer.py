@@ -50,6 +50,7 @@ def test_rounds_publish_models_that_load_and_go_on_from_one_another(settings):
     published = []
     trainer = Trainer(settings, published.append)
     assert trainer.tick().state == TrainerState.WAITING
+    assert trainer.progress.text == f"no folder {settings.episodes} yet, the next round begins at 4 episodes"
     writer = EpisodeWriter(settings.episodes)
     for seed in range(3):
         writer.write(episode(seed))

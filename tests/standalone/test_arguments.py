@@ -1,9 +1,11 @@
 """--ros-args as ROS 2 reads them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.standalone.arguments import UnknownROSArgsError, parse, read_parameters
 from qtopt_agent.standalone.names import resolve
 
@@ -44,6 +46,7 @@ def test_values_have_the_type_that_they_look_like(text: str, value: object) -> N
         ("/a/b", "/a/b", True),
         ("/a", "/a/b", False),
         ("/a.b", "/axb", False),
+        ("/**" * 300 + "/x", "/a/b/c/d", False),
     ],
 )
 def test_a_file_speaks_to_the_nodes_that_its_keys_fit(tmp_path: Path, pattern: str, node: str, fits: bool) -> None:
@@ -82,3 +85,17 @@ def test_a_remap_meant_for_one_node_leaves_the_others() -> None:
     remaps = parse(["--ros-args", "-r", "camera:image:=/wrist/image"]).remaps
     assert resolve("image", "camera", "/", remaps) == "/wrist/image"
     assert resolve("image", "agent", "/", remaps) == "/image"
+
+
+def test_any_damage_of_a_parameter_file_gives_parameters_or_a_refusal_by_name(tmp_path: Path, mutations: Any) -> None:
+    file = tmp_path / "p.yaml"
+    own = b"/a/driver:\n  ros__parameters: {name: 'x', box: [1]}\n"
+    whole = b"/**:\n  ros__parameters: {rate: 60, limits: {speed: 1e-1}}\n" + own
+    for data in mutations(whole):
+        file.write_bytes(data)
+        try:
+            found = parse(["--ros-args", "--params-file", str(file)]).parameters("/a/driver")
+        except InvalidInput as error:
+            assert str(file) in str(error)
+        else:
+            assert all(isinstance(name, str) for name in found)

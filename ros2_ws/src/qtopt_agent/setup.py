@@ -13,20 +13,23 @@ sim = ["mujoco>=3.3", "gymnasium>=1.0", "vhacdx>=0.1"]
 train = ["tensorboard>=2.18"]
 # Runs the nodes where ROS 2 is not installed; there is no wheel for Python 3.14 yet.
 standalone = ["cyclonedds==11.0.1; python_version < '3.14'"]
-camera = ["opencv-python-headless>=4.6,<5"]  # version 5 breaks cv_bridge
+camera = ["opencv-python-headless>=4.6,<5", "pillow>=10"]  # version 5 of OpenCV breaks cv_bridge
 view = ["pillow>=10"]
 bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
 compare = ["matplotlib>=3.8", "stable-baselines3>=2.4"]  # make bench-algorithms
-dev = [
+test = [  # the extra by which colcon sees that pytest runs the tests
     "cma>=4",  # what our CMA-ES is compared with
     "hypothesis>=6.100",
-    "import-linter>=2.1",
     "mcap-ros2-support>=0.5.5",
-    "mypy>=1.13",
-    "pre-commit>=4",
     "pytest>=8",
     "pytest-cov>=6",
     "pytest-xdist>=3.6",
+]
+dev = [
+    *test,
+    "import-linter>=2.1",
+    "mypy>=1.13",
+    "pre-commit>=4",
     "ruff>=0.8",
     "types-PyYAML",
 ]
@@ -65,6 +68,7 @@ setup(
         ("share/qtopt_agent/config", ["config/sros2_policy.xml"]),
         ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
+        *((f"share/qtopt_agent/{model}", sorted(glob(f"{model}/*"))) for model in sorted(glob("models/*"))),
     ],
     install_requires=[
         "cryptography>=41",
@@ -87,8 +91,8 @@ setup(
         "view": view,
         "bench": bench,
         "compare": compare,
+        "test": test,
         "dev": dev,
     },
-    tests_require=["pytest"],
     entry_points={"console_scripts": ["qtopt = qtopt_agent.cli.main:main", *programs]},
 )

@@ -3,7 +3,9 @@
 import contextlib
 import io
 
+from control_msgs.action import GripperCommand
 from harness import alone, raises
+from rclpy.action import ActionServer
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -31,7 +33,22 @@ def check_names_are_expanded_and_remapped():
     raises(Exception, lambda: alone(name="no good").__enter__())
 
 
+def check_a_namespace_holds_topics_services_actions_and_a_remapped_clock():
+    with alone("-r", "__ns:=/lab/left", "-r", "/clock:=clock", "-p", "use_sim_time:=true") as node:
+        assert node.resolve_topic_name("arm/pose") == "/lab/left/arm/pose"
+        assert node.resolve_topic_name("/diagnostics") == "/diagnostics"
+        assert node.resolve_service_name("~/arm") == "/lab/left/alone/arm"
+        client = node.create_client(Trigger, "arm_driver/resume")
+        assert client.srv_name in ("arm_driver/resume", "/lab/left/arm_driver/resume")  # rclpy tells it as it was given
+        hand = ActionServer(node, GripperCommand, "hand/gripper_cmd", lambda handle: None)
+        names = {name for name, _ in node.get_topic_names_and_types()}
+        assert "/lab/left/hand/gripper_cmd/_action/status" in names, names
+        assert "/lab/left/clock" in names and node.count_subscribers("clock") == 1, names
+        hand.destroy()
+
+
 def check_nothing_but_ros_arguments_follows_ros_args():
     raises(Exception, lambda: alone("--no-such-flag").__enter__())
     with contextlib.redirect_stderr(io.StringIO()):
         raises(Exception, lambda: alone("-p", "no_value").__enter__())
+        raises(Exception, lambda: alone("-r", "__ns:=left").__enter__())

@@ -43,6 +43,12 @@ def check_parameters_stay_in_range():
         raises(InvalidParameterValueException, node.declare_parameter, "late", 4, limits)
 
 
+def check_a_node_can_be_asked_what_it_was_given_and_never_declared():
+    with alone("-p", "gain:=2.5", "-p", "limits.sped:=1.0") as node:
+        node.declare_parameter("gain", 1.5)
+        assert {name for name in node._parameter_overrides if not node.has_parameter(name)} == {"limits.sped"}
+
+
 def check_parameters_come_from_the_command_line():
     args = ["-p", "gain:=2.5", "-p", "count:=3", "-p", "on:=true", "-p", "word:=hello", "-p", "list:=[1, 2]"]
     with alone(*args, "-p", "tiny:=1e-3", "-p", "alone:mine:=yes_", "-p", "another:mine:=no_") as node:

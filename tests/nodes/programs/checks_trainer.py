@@ -43,6 +43,7 @@ def check_it_publishes_a_model_and_asks_the_agent_to_load_it():
         probe.node.create_service(LoadModel, "/agent/load_model", load)
         with running(trainer(root, deploy=True)) as graph:
             until(lambda: heard and heard[-1].state == TrainerStatus.WAITING, "it waits")
+            until(lambda: "yet, the next round begins at 2 episodes" in graph.said(), "and says what for")
             writer = EpisodeWriter(root / "episodes")
             for i in range(2):
                 writer.write(episode(f"e{i}"))

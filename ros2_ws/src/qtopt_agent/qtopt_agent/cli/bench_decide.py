@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qtopt_agent.cli.progress import progress
 from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def decide(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from qtopt_agent.core.profile import get_profile
@@ -45,15 +45,15 @@ def decide(
     cases = [(profile, count, batch) for profile in chosen for count in counts for batch in (1, 8)]
     rows: list[DecisionSpeed] = []
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("deciding", total=len(cases))
+    with progress(*columns) as bar:
+        task = bar.add_task("deciding", total=len(cases))
         for profile, count, batch in cases:
             for result in measure_decisions(profile, count, batch, seconds, seed):
                 if isinstance(result, DecisionSpeed):
                     rows.append(result)
                 else:
-                    progress.update(task, description=f"{profile.name}, {count} threads, batch {batch}: {result}")
-            progress.advance(task)
+                    bar.update(task, description=f"{profile.name}, {count} threads, batch {batch}: {result}")
+            bar.advance(task)
     if printed_as_json(json_file, [asdict(row) for row in rows]):
         return
     print_table(

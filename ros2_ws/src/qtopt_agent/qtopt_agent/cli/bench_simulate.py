@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from qtopt_agent.cli.progress import progress
 from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 
 CASES = ((0, 1), (32, 1), (64, 1), (96, 1), (64, 5))
@@ -21,13 +22,10 @@ def simulate(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import track
-
     from qtopt_agent.runtime.simulation_speed import measure_simulation
 
-    bar = Console(stderr=True)
-    rows = [measure_simulation(*case, seconds, seed) for case in track(CASES, "simulating", console=bar)]
+    with progress() as bar:
+        rows = [measure_simulation(*case, seconds, seed) for case in bar.track(CASES, description="simulating")]
     if printed_as_json(json_file, [asdict(row) for row in rows]):
         return
     print_table(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qtopt_agent.cli.progress import progress
 from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
@@ -163,8 +164,7 @@ def _progress(paths: Sequence[Path], what: str) -> Iterator[Path]:
 
 @contextmanager
 def _bar(what: str) -> Iterator[tuple["Progress", "TaskID"]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -172,8 +172,7 @@ def _bar(what: str) -> Iterator[tuple["Progress", "TaskID"]]:
             return Text(f"{task.speed:.0f}/s" if task.speed else "")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress(*columns) as bar:
         yield bar, bar.add_task(what, total=None)
 
 

@@ -16,6 +16,7 @@ from qtopt_agent.cli.rollout_options import (
     progress_bar,
 )
 from qtopt_agent.core.clutter import parse_clutter
+from qtopt_agent.core.printable import printable
 
 
 def evaluate(
@@ -55,5 +56,5 @@ def evaluate(
         return
     typer.echo(describe_success(result))
     for family, (done, tried) in result.families.items():
-        typer.echo(f"  {family}: {done} of {tried}")
+        typer.echo(f"  {printable(family)}: {done} of {tried}")
     typer.echo(f"{result.wall_s:.0f} s; {result.decisions_per_s:.0f} decisions/s on one thread")

@@ -1,6 +1,8 @@
 """Puts the commands together and turns errors into a line of text and an exit code."""
 
 import io
+import os
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -38,9 +40,13 @@ class _Commands(TyperGroup):
                 typer.echo(error.message, err=True)
             else:
                 advice = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-                _complain(f"{error.format_message().removesuffix('.')}{advice}")
+                _complain(f"{error.format_message().removesuffix('.')}{advice}", extra.get("color"))
             code = 2
         sys.exit(code)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # A shell leaves ~ alone after --out= and model:=, Python's files do everywhere.
+        return super().parse_args(ctx, [_LEFT_ALONE.sub(_at_home, word) for word in args])
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -55,8 +61,15 @@ class _Commands(TyperGroup):
             raise typer.Exit(130) from None
 
 
-def _complain(text: str) -> None:
-    typer.secho(f"error: {printable(text)}", fg=typer.colors.RED, err=True)
+_LEFT_ALONE = re.compile(r"^((?:--[\w-]+|\w+:)=)(~[^/]*)")
+
+
+def _at_home(word: "re.Match[str]") -> str:
+    return word[1] + os.path.expanduser(word[2])
+
+
+def _complain(text: str, color: bool | None = None) -> None:
+    typer.secho(f"error: {printable(text)}", fg=typer.colors.RED, err=True, color=color)
 
 
 app = typer.Typer(
@@ -110,7 +123,8 @@ def main() -> None:
     # A terminal that knows ASCII only gets escapes for the rest, instead of an error.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(prog_name="qtopt")
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    app(prog_name="qtopt", color=False if plain else None)
 
 
 if __name__ == "__main__":

@@ -51,17 +51,31 @@ def verify(
 ) -> None:
     """Compare a model with its manifest and let it decide once.
 
-    Its policy is built from the weights: code in its policy.pt is not run.
+    Its policy is built from the weights: code in its policy.pt is not run. Exit code 1 where the model is broken,
+    or not signed by a trusted key.
     """
+    from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
     from qtopt_agent.models import store as model_store
+    from qtopt_agent.models.manifest import MANIFEST
     from qtopt_agent.models.signatures import read_trusted
     from qtopt_agent.runtime.released import find_model
 
-    policy = model_store.load(find_model(model), trusted=read_trusted(trusted) if trusted else None)
-    if printed_as_json(json_file, {"model": policy.name, "whole": True, "trusted": trusted is not None}):
-        return
-    signed = ", and a trusted key has signed it" if trusted else ""
-    typer.echo(f"{policy.name}: files, specification and a first decision are as they should be{signed}")
+    folder, keys, problem = find_model(model), read_trusted(trusted) if trusted else None, ""
+    if not (folder / MANIFEST).exists():
+        raise InvalidInput(f"{folder} is not a model: it has no {MANIFEST}")
+    try:
+        model_store.load(folder, trusted=keys)
+    except IncompatibleModel as error:
+        problem = str(error)
+    version, well = folder.resolve().name, not problem
+    if not printed_as_json(
+        json_file, {"model": version, "whole": well, "trusted": well and keys is not None, "problem": problem}
+    ):
+        signed = ", and a trusted key has signed it" if keys is not None else ""
+        found = f"files, specification and a first decision are as they should be{signed}"
+        typer.echo(printable(f"{version}: {found}" if well else f"{version} is broken: {problem}"))
+    if not well:
+        raise typer.Exit(1)
 
 
 def keygen(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qtopt_agent.cli.progress import progress
+
 if TYPE_CHECKING:
     from qtopt_agent.runtime.evaluator import EvaluationResult
     from qtopt_agent.runtime.rollouts import Rollout
@@ -32,8 +34,7 @@ def progress_bar(episodes: int, what: str) -> Iterator[tuple[Callable[["Rollout"
 
     Gives the functions that take each rollout as it ends and each mesh as it is ready.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
@@ -42,7 +43,7 @@ def progress_bar(episodes: int, what: str) -> Iterator[tuple[Callable[["Rollout"
         TextColumn("{task.fields[success]} {task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with progress(*columns) as bar:
         task = bar.add_task(what, total=episodes, success="", rate="")
         done = successes = 0
 

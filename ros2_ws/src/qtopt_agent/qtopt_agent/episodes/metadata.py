@@ -9,6 +9,8 @@ from qtopt_agent.episodes.messages import TOPICS, type_hash
 
 FILE_NAME = "metadata.yaml"
 VERSION = 9
+_FILE = ("path of the file", "starting_time of the file", "duration of the file", "message_count of the file")
+_OPEN = "left open"  # `ros2 bag convert` gives no hashes, `ros2 bag reindex` no files
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ def metadata_problems(text: str, mcap_name: str, bag: BagSummary) -> list[str]:
     problems = []
     for name in {**found, **said}:
         ours, theirs = said.get(name), found.get(name)
-        if ours is None and version < VERSION:
-            continue  # earlier versions say less
+        if ours == _OPEN or (ours is None and version < VERSION):  # earlier versions say less
+            continue
         if type(ours) is not type(theirs) or ours != theirs:
             problems.append(f"{FILE_NAME} gives {name} {ours!r}, the file has {theirs!r}")
     return problems
@@ -115,12 +117,12 @@ def _said(info: Any) -> dict[str, Any]:
         "duration": info["duration"]["nanoseconds"],
     }
     said |= {name: info[name] for name in ("compression_format", "compression_mode") if name in info}
-    if "files" in info:
+    if info.get("files") == []:
+        said |= dict.fromkeys(_FILE, _OPEN)
+    elif "files" in info:
         (file,) = info["files"]
-        said["path of the file"] = file["path"]
-        said["starting_time of the file"] = file["starting_time"]["nanoseconds_since_epoch"]
-        said["duration of the file"] = file["duration"]["nanoseconds"]
-        said["message_count of the file"] = file["message_count"]
+        times = file["starting_time"]["nanoseconds_since_epoch"], file["duration"]["nanoseconds"]
+        said |= zip(_FILE, (file["path"], *times, file["message_count"]), strict=True)
     for item in info["topics_with_message_count"]:
         about = item["topic_metadata"]
         topic = about["name"]
@@ -134,7 +136,7 @@ def _said(info: Any) -> dict[str, Any]:
             older = isinstance(written, str) and info["version"] != VERSION
             said[f"offered_qos_profiles of {topic}"] = _profiles(written) if older else written
         if "type_description_hash" in about:
-            said[f"type_description_hash of {topic}"] = about["type_description_hash"]
+            said[f"type_description_hash of {topic}"] = about["type_description_hash"] or _OPEN
     custom = info.get("custom_data") or {}
     if not isinstance(custom, dict) or any(not isinstance(value, str) for value in custom.values()):
         raise ValueError(f"custom_data is {custom!r}, expected text by name")
@@ -153,18 +155,14 @@ def _found(mcap_name: str, bag: BagSummary) -> dict[str, Any]:
         "duration": bag.end - bag.start,
         "compression_format": "",
         "compression_mode": "",
-        "path of the file": mcap_name,
-        "starting_time of the file": bag.start,
-        "duration of the file": bag.end - bag.start,
-        "message_count of the file": bag.total,
+        **dict(zip(_FILE, (mcap_name, bag.start, bag.end - bag.start, bag.total), strict=True)),
     }
-    for topic, count in bag.counts.items():
-        found[f"messages on {topic}"] = count
-        if about := bag.topics.get(topic):
-            found[f"type of {topic}"] = about.type
-            found[f"serialization_format of {topic}"] = about.serialization
-            found[f"offered_qos_profiles of {topic}"] = _profiles(about.qos)
-            found[f"type_description_hash of {topic}"] = type_hash(topic) if topic in TOPICS else about.hash
+    for topic, about in bag.topics.items():
+        found[f"messages on {topic}"] = bag.counts[topic]
+        found[f"type of {topic}"] = about.type
+        found[f"serialization_format of {topic}"] = about.serialization
+        found[f"offered_qos_profiles of {topic}"] = _profiles(about.qos)
+        found[f"type_description_hash of {topic}"] = type_hash(topic) if topic in TOPICS else about.hash
     return found
 
 

@@ -77,7 +77,7 @@ class Agent(LifecycleNode):
             )
             writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
             self._core = AgentCore(profile, limits, writer, clock=self._seconds)
-            trusted = read_trusted(Path(p["trusted_keys"]).expanduser()) if p["trusted_keys"] else None
+            trusted = read_trusted(Path(p["trusted_keys"])) if p["trusted_keys"] else None
             self._models = ModelChanges(self._core, trusted)
             first = self._models.load(folder)
         except QtoptError as error:

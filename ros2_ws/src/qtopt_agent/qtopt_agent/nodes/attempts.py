@@ -120,7 +120,7 @@ class Attempts(Node):
                 "wall_s": wall,
             }
             try:
-                Path(self._p["result"]).expanduser().write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+                Path(self._p["result"]).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
             except OSError as error:
                 raise StorageError(f"result cannot be written: {error}") from error
 

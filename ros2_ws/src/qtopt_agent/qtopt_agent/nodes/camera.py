@@ -56,7 +56,7 @@ class CameraNode(Node):
         if not device:
             raise InvalidInput(f"device is empty, expected the path of a {source}")
         kind = FolderCamera if source == "folder" else VideoCamera
-        return kind(Path(device).expanduser(), p["rate"], clock=self._now)
+        return kind(Path(device), p["rate"], clock=self._now)
 
     def _now(self) -> float:
         return float(self.get_clock().now().nanoseconds / 1e9)

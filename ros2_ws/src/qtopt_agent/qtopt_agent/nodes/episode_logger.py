@@ -28,7 +28,7 @@ class EpisodeLogger(Node):
     def __init__(self) -> None:
         super().__init__("episode_logger")
         p = declare(self, settings.EPISODE_LOGGER)
-        folder, logger = Path(p["folder"]).expanduser(), self.get_logger()
+        folder, logger = Path(p["folder"]), self.get_logger()
         self._guard = DiskGuard(folder, int(p["disk.stop"] * GIB), int(p["disk.go_on"] * GIB))
         self._log = EpisodeLog(folder, self._guard, logger.info, logger.warning, p["buffer"] << 20)
         self._log.keep_leftovers()

@@ -1,7 +1,6 @@
 """Which nodes make a graph, from launch arguments: one description for `ros2 launch` and for `qtopt launch`."""
 
-import math
-import sys
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
 from qtopt_agent.nodes.layers import merged
 from qtopt_agent.runtime.released import find_model, released_models
+from qtopt_agent.runtime.shared import shared
 from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.processes import NodeDescription
 
@@ -22,34 +22,54 @@ ENDING = ("attempts", "replay")
 
 @dataclass(frozen=True)
 class Argument:
-    """A launch argument; its value is text. choices: all there are; empty for any."""
+    """A launch argument; its value is text. choices: all there are; empty for any. path: in it ~ is the home folder."""
 
     name: str
     default: str
     description: str
     choices: tuple[str, ...] = ()
+    path: bool = False
 
 
 _YES_NO = ("true", "false")
 _EVERY = (
     Argument("namespace", "", "Namespace of all nodes, topics, services and actions: one for each of several robots."),
-    Argument("params", "", "Parameter file for all nodes, read last: it wins over launch arguments and the profile."),
+    Argument(
+        "params",
+        "",
+        "Parameter file for all nodes, read last: it wins over launch arguments and the profile.",
+        path=True,
+    ),
 )
 _GRASP = (
     Argument(
         "simulator", "none", "Where the arm is: none (a real one), mujoco, or gazebo.", ("none", "mujoco", "gazebo")
     ),
-    Argument("arm", "", "Profile in config/arms, or a file; by default the simulator's, for a real arm generic."),
+    Argument(
+        "arm", "", "Profile in config/arms, or a file; by default the simulator's, for a real arm generic.", path=True
+    ),
     Argument("camera", "realsense", "Real arm only.", ("realsense", "v4l2", "folder", "video", "none")),
-    Argument("camera_device", "", "Serial number, device, folder or file of the camera."),
-    Argument("model", "", "Folder of a model or of a store, or a released model's name; by default the newest."),
-    Argument("trusted_keys", "", "File of public keys, one of which must have signed a model; by default any model."),
-    Argument("record", "", "Folder to record episodes in; by default none are recorded."),
+    Argument("camera_device", "", "Serial number, device, folder or file of the camera.", path=True),
+    Argument(
+        "model", "", "Folder of a model or of a store, or a released model's name; by default the newest.", path=True
+    ),
+    Argument(
+        "trusted_keys",
+        "",
+        "File of public keys, one of which must have signed a model; by default any model.",
+        path=True,
+    ),
+    Argument("record", "", "Folder to record episodes in; by default none are recorded.", path=True),
     Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
     Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
-    Argument("result", "", "JSON file for the number of grasps that succeeded."),
+    Argument("result", "", "JSON file for the number of grasps that succeeded.", path=True),
     Argument("arm_on_start", "false", "Simulators only: arm without being asked.", _YES_NO),
-    Argument("objects", "held-out", "Simulators: train, validation or held-out shape families, or a folder of meshes."),
+    Argument(
+        "objects",
+        "held-out",
+        "Simulators: train, validation or held-out shape families, or a folder of meshes.",
+        path=True,
+    ),
     Argument("clutter", "1", "Simulators: objects in the bin, a number or fewest-most as in 1-5."),
     Argument("seed", "0", "Simulators: of the objects."),
     Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
@@ -57,13 +77,13 @@ _GRASP = (
     *_EVERY,
 )
 _TRAIN = (
-    Argument("episodes", "episodes", "Folder of recorded episodes to watch."),
-    Argument("models", "models", "Model store to publish in."),
-    Argument("preset", "compact", "Training preset: a name, or a .yaml file."),
+    Argument("episodes", "episodes", "Folder of recorded episodes to watch.", path=True),
+    Argument("models", "models", "Model store to publish in.", path=True),
+    Argument("preset", "compact", "Training preset: a name, or a .yaml file.", path=True),
     *_EVERY,
 )
 _REPLAY = (
-    Argument("episode", "", "Folder of a recorded episode."),
+    Argument("episode", "", "Folder of a recorded episode.", path=True),
     Argument("rate", "1.0", "Recorded seconds in a second."),
     *_EVERY,
 )
@@ -100,7 +120,7 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         trainer = _node("trainer", {"episodes": a["record"], "models": model, "deploy": True})
         nodes.append(replace(trainer, respawn=True))
     count = _number(a, "grasps", int)
-    if a["result"] and not Path(a["result"]).expanduser().parent.is_dir():
+    if a["result"] and not Path(a["result"]).parent.is_dir():
         raise InvalidInput(f"result is {a['result']!r}, expected a file in a folder that is there")
     if count:
         settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}
@@ -111,7 +131,7 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     told = {node.name: node.parameters for node in nodes}
     if told["arm_driver"]["arm_on_start"] and not simulated:
         raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
-    _check_model(Path(told["agent"]["model"]).expanduser())
+    _check_model(Path(told["agent"]["model"]))
     return nodes
 
 
@@ -159,14 +179,8 @@ def build(name: str, given: Mapping[str, str]) -> list[NodeDescription]:
             raise InvalidInput(f"unknown argument {key}, expected one of {', '.join(known)}")
         if known[key].choices and value not in known[key].choices:
             raise InvalidInput(f"{key} is {value!r}, expected one of {', '.join(known[key].choices)}")
-    return make({argument.name: given.get(argument.name, argument.default) for argument in arguments})
-
-
-def shared(relative: str) -> Path:
-    """A file that the package installs below share/qtopt_agent, in a checkout or where it is installed."""
-    here = Path(__file__).resolve()
-    roots = [here.parents[2], *(prefix / "share/qtopt_agent" for prefix in (here.parents[5], Path(sys.prefix)))]
-    return next((root / relative for root in roots if (root / relative).exists()), roots[0] / relative)
+    values = {argument.name: given.get(argument.name, argument.default) for argument in arguments}
+    return make({name: os.path.expanduser(text) if known[name].path else text for name, text in values.items()})
 
 
 def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescription:
@@ -225,9 +239,6 @@ def _yes(a: Mapping[str, str], name: str) -> bool:
 
 def _number(a: Mapping[str, str], name: str, kind: type[int] | type[float]) -> Any:
     try:
-        value = kind(a[name])
+        return kind(a[name])
     except ValueError as error:
         raise InvalidInput(f"{name} is {a[name]!r}, expected a number") from error
-    if not math.isfinite(value):
-        raise InvalidInput(f"{name} is {value}, expected a finite number")
-    return value

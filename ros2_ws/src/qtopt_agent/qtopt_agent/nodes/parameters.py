@@ -8,7 +8,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes.settings import KNOWN
-from qtopt_agent.runtime.arm_profile import Parameter, unknown_parameter
+from qtopt_agent.runtime.arm_profile import Parameter, checked, unknown_parameter
 
 
 def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
@@ -25,15 +25,16 @@ def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
     for name in node._parameter_overrides:
         if not node.has_parameter(name) and name not in KNOWN and not name.startswith("qos_overrides."):
             raise unknown_parameter(name, sorted(KNOWN))
-    return {parameter.name: parameter.value for parameter in declared}
+    return {each.name: checked(each, found.value) for each, found in zip(parameters, declared, strict=True)}
 
 
 def _descriptor(parameter: Parameter) -> Any:
     descriptor = ParameterDescriptor(description=parameter.description, read_only=True)
-    if parameter.low is not None and parameter.high is not None:
-        if isinstance(parameter.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=parameter.low, to_value=parameter.high)]
-        else:
-            low, high = int(parameter.low), int(parameter.high)
-            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    low, high = parameter.low, parameter.high
+    if low is None or high is None or isinstance(parameter.default, list):  # ROS 2 has no range of what is in a list
+        return descriptor
+    if isinstance(parameter.default, float):
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    else:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     return descriptor

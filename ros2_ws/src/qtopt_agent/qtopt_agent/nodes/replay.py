@@ -28,7 +28,7 @@ class Replay(Node):
         super().__init__("replay")
         p = declare(self, settings.REPLAY)
         self.finished: int | None = None
-        self._file, self._rate = mcap_file(Path(p["episode"]).expanduser()), p["rate"]
+        self._file, self._rate = mcap_file(Path(p["episode"])), p["rate"]
         recorded = {
             messages.IMAGE: (Image, p["image_topic"]),
             messages.STEP: (GraspStep, topics.STEP),

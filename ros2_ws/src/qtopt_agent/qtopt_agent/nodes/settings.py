@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from qtopt_agent.core.clutter import MOST
 from qtopt_agent.nodes import topics
 from qtopt_agent.perception.success import SuccessSettings
 from qtopt_agent.runtime.arm_profile import ARM_PARAMETERS, Parameter
@@ -27,8 +28,10 @@ ARM_DRIVER = (
 STOP_GUARD = ARM_PARAMETERS
 AGENT = (
     *_arm(image_topic=topics.IMAGE, pose_topic="", base_frame="", tip_frame="tool0", floor_height=0.0),
-    Parameter("model", "", "Folder of a model, or of a store of models: then the newest one."),
-    Parameter("trusted_keys", "", "File of public keys, one of which must have signed a model; empty: any model."),
+    Parameter("model", "", "Folder of a model, or of a store of models: then the newest one.", path=True),
+    Parameter(
+        "trusted_keys", "", "File of public keys, one of which must have signed a model; empty: any model.", path=True
+    ),
     Parameter("watch", 2.0, "Time between two looks for a newer model in the store, s; 0 for none.", 0.0, 3600.0),
     Parameter("image_age", 0.3, "Oldest image to decide from, s.", 0.01, 10.0),
     Parameter("mismatch", 0.05, "Most time between the image and the state it goes with, s.", 0.001, 1.0),
@@ -42,7 +45,9 @@ AGENT = (
 CAMERA = (
     *_arm(image_topic=topics.IMAGE),
     Parameter("source", "realsense", f"One of {', '.join(SOURCES)}."),
-    Parameter("device", "", "RealSense: serial number, empty for the first; else the device, folder or file."),
+    Parameter(
+        "device", "", "RealSense: serial number, empty for the first; else the device, folder or file.", path=True
+    ),
     Parameter("width", 640, "px; a folder or video has its own.", 16, 8192),
     Parameter("height", 480, "px; a folder or video has its own.", 16, 8192),
     Parameter("rate", 30.0, "Pictures per second, Hz.", 0.5, 200.0),
@@ -50,8 +55,8 @@ CAMERA = (
     Parameter("frame_id", "camera_optical_frame", "Frame of the pictures, z forward."),
 )
 _OBJECTS = (
-    Parameter("objects", "held-out", "train, validation or held-out shape families, or a folder of meshes."),
-    Parameter("clutter", [1, 1], "Fewest and most objects in the bin."),
+    Parameter("objects", "held-out", "train, validation or held-out shape families, or a folder of meshes.", path=True),
+    Parameter("clutter", [1, 1], "Fewest and most objects in the bin.", 1, MOST),
 )
 _SIMULATED = _arm(base_frame="world", pose_topic=topics.POSE, joint_states_topic=topics.JOINT_STATES)
 GAZEBO = (*_SIMULATED, *_arm(image_topic=topics.IMAGE), *_OBJECTS)
@@ -73,14 +78,14 @@ SUCCESS_DETECTOR = (
     Parameter("empty_aperture", _SUCCESS.empty_aperture, "A jaw that closes further holds nothing, m.", 0.0, 1.0),
     Parameter("open_aperture", _SUCCESS.open_aperture, "A jaw that is wider has not closed, m.", 0.001, 1.0),
     Parameter("holding_effort", _SUCCESS.holding_effort, "A jaw that presses less holds nothing, N.", 0.0, 500.0),
-    Parameter("region", list(_SUCCESS.region), "The bin in the picture: left, top, right, bottom, 0..1."),
+    Parameter("region", list(_SUCCESS.region), "The bin in the picture: left, top, right, bottom, 0..1.", 0, 1),
     Parameter("difference", _SUCCESS.difference, "Change of colour that counts, CIELAB units.", 0.1, 200.0),
     Parameter("area", _SUCCESS.area, "Smallest changed patch that is an object, share of the region.", 1e-6, 0.99),
     Parameter("age", 0.5, "Oldest gripper state and picture to judge by, s.", 0.01, 10.0),
 )
 EPISODE_LOGGER = (
     *_arm(image_topic=topics.IMAGE),
-    Parameter("folder", "episodes", "Where episodes go, in dated folders."),
+    Parameter("folder", "episodes", "Where episodes go, in dated folders.", path=True),
     Parameter(
         "buffer", 256, "Images kept until their step is announced, MiB; 256 hold 9 s of 640x480 at 30 Hz.", 1, 65536
     ),
@@ -88,10 +93,10 @@ EPISODE_LOGGER = (
     Parameter("disk.go_on", 2.0, "With so much space left, they are again, GiB.", 0.001, 1e6),
 )
 TRAINER = (
-    Parameter("episodes", "episodes", "Folder of recorded episodes to watch."),
-    Parameter("models", "models", "Model store to publish in."),
-    Parameter("run", "training", "Folder of the training run: replay store, checkpoint, metrics."),
-    Parameter("preset", "compact", "Training preset: a name, or a .yaml file."),
+    Parameter("episodes", "episodes", "Folder of recorded episodes to watch.", path=True),
+    Parameter("models", "models", "Model store to publish in.", path=True),
+    Parameter("run", "training", "Folder of the training run: replay store, checkpoint, metrics.", path=True),
+    Parameter("preset", "compact", "Training preset: a name, or a .yaml file.", path=True),
     Parameter("settings", "", "Changes to the preset, key=value with spaces between."),
     Parameter("min_episodes", 100, "Episodes before the first round.", 1, 2**31),
     Parameter("new_episodes", 50, "New episodes before each further round.", 1, 2**31),
@@ -104,11 +109,11 @@ ATTEMPTS = (
     Parameter("count", 0, "Grasps to try; 0: no end.", 0, 10**9),
     Parameter("seed", 0, "The same one gives the same objects.", 0, 2**63 - 1),
     Parameter("simulator", True, "Lay out new objects and arm before each grasp; else a person has armed the driver."),
-    Parameter("result", "", "JSON file for the numbers; empty for none."),
+    Parameter("result", "", "JSON file for the numbers; empty for none.", path=True),
 )
 REPLAY = (
     *_arm(image_topic=topics.IMAGE),
-    Parameter("episode", "", "Folder of a recorded episode."),
+    Parameter("episode", "", "Folder of a recorded episode.", path=True),
     Parameter("rate", 1.0, "Recorded seconds in a second.", 0.01, 100.0),
 )
 

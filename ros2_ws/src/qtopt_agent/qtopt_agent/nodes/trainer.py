@@ -1,5 +1,6 @@
 """Learns from the episodes that are recorded, and publishes a new model whenever a round of training has ended."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import LATCHED
 from qtopt_agent.runtime.trainer import Trainer, TrainerSettings, TrainerState
 
+REMINDER = 30.0  # s between two words on what is waited for
+
 
 class TrainerNode(Node):
     """Says how far it is. The training itself is another process."""
@@ -22,9 +25,9 @@ class TrainerNode(Node):
         super().__init__("trainer")
         p = declare(self, settings.TRAINER)
         asked = TrainerSettings(
-            Path(p["episodes"]).expanduser(),
-            Path(p["models"]).expanduser(),
-            Path(p["run"]).expanduser(),
+            Path(p["episodes"]),
+            Path(p["models"]),
+            Path(p["run"]),
             p["preset"],
             tuple(p["settings"].split()),
             p["min_episodes"],
@@ -39,7 +42,9 @@ class TrainerNode(Node):
         self.create_timer(p["period"], self._trainer.tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.create_timer(1.0, self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME))
         diagnostics.Diagnostics(self, "training", self._diagnose)
-        self._state = TrainerState.WAITING
+        self._state, self._said = TrainerState.WAITING, -REMINDER
+        self._trainer.tick()
+        self._tell()
 
     def stop(self) -> bool:
         """End a round under way; its checkpoint is kept."""
@@ -66,8 +71,11 @@ class TrainerNode(Node):
         progress = self._trainer.progress
         if progress.state != self._state and progress.state == TrainerState.FAILED:
             self.get_logger().error(progress.text)
-        elif progress.state != self._state:
+        elif progress.state != self._state or (
+            progress.state == TrainerState.WAITING and time.monotonic() > self._said + REMINDER
+        ):
             self.get_logger().info(f"{progress.state.name}: {progress.text}")
+            self._said = time.monotonic()
         self._state = progress.state
         message = TrainerStatus(
             state=int(progress.state),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.perception.pictures import decode_picture
 
 Image = NDArray[np.uint8]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -69,23 +70,21 @@ class FolderCamera:
     ) -> None:
         if not folder.is_dir():
             raise InvalidInput(f"there is no folder of pictures at {folder}")
-        self._files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+        self._files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
         if not self._files:
             raise InvalidInput(f"{folder} has no pictures ({', '.join(sorted(SUFFIXES))})")
         self._clock, self._pace, self._next = clock, _Pace(rate, sleep), 0
 
     def read(self) -> Frame:
-        """The next picture. Raises InvalidInput, naming the file, if it is none."""
+        """The next picture. Raises InvalidInput, naming the file, if it is none or not whole."""
         self._pace.wait()
         file = self._files[self._next % len(self._files)]
         self._next += 1
         try:
-            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        except cv2.error as error:
-            raise InvalidInput(f"{file} is not a picture that OpenCV can read: {error}") from error
-        if image is None:
-            raise InvalidInput(f"{file} is not a picture that OpenCV can read")
-        return Frame(_rgb(image), self._clock())
+            data = file.read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"{file}: {error.strerror}") from error
+        return Frame(decode_picture(data, str(file)), self._clock())
 
     def reset(self) -> None:
         """Begin with the first picture again."""
@@ -112,10 +111,10 @@ class VideoCamera:
     def read(self) -> Frame:
         """The next picture. Raises CameraStalled if the file has none any more."""
         self._pace.wait()
-        good, image = self._video.read()
+        good, image = _grabbed(self._video)
         if not good:
             self.reset()
-            good, image = self._video.read()
+            good, image = _grabbed(self._video)
         if not good:
             raise CameraStalled(f"{self._file} has no pictures")
         return Frame(_rgb(image), self._clock())
@@ -152,7 +151,7 @@ class V4L2Camera:
 
     def read(self) -> Frame:
         """The next picture, stamped when it arrives: the driver does not pass its own stamp on."""
-        good, image = self._capture.read()
+        good, image = _grabbed(self._capture)
         stamp = self._clock()
         if not good:
             raise CameraStalled(f"{self._device} gave no picture within {self._timeout} s")
@@ -187,5 +186,15 @@ class V4L2Camera:
         return capture
 
 
+def _grabbed(capture: cv2.VideoCapture) -> tuple[bool, Any]:
+    try:
+        return capture.read()
+    except cv2.error as error:
+        raise InvalidInput(f"OpenCV cannot read the next picture: {error.err}") from error
+
+
 def _rgb(image: Any) -> Image:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    try:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    except cv2.error as error:
+        raise InvalidInput(f"a picture of shape {np.shape(image)} that is not BGR: {error.err}") from error

@@ -72,7 +72,10 @@ def decode(raw: RawImage) -> Image:
     pixels = data.reshape(raw.height, raw.step)[:, :used].reshape(raw.height, raw.width, channels)
     if raw.encoding == "rgb8":
         return pixels
-    return np.asarray(cv2.cvtColor(pixels, _TO_RGB[raw.encoding]), dtype=np.uint8)
+    try:
+        return np.asarray(cv2.cvtColor(pixels, _TO_RGB[raw.encoding]), dtype=np.uint8)
+    except cv2.error as error:
+        raise InvalidInput(f"image of {raw.width}x{raw.height} {raw.encoding}: {error.err}") from error
 
 
 def fit(image: Image, spec: IngestSpec) -> Image:
@@ -86,7 +89,10 @@ def fit(image: Image, spec: IngestSpec) -> Image:
     part = image[top : top + rows, left : left + columns]
     if part.shape[:2] == spec.size:
         return np.ascontiguousarray(part)
-    return np.asarray(cv2.resize(part, spec.size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    try:
+        return np.asarray(cv2.resize(part, spec.size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    except cv2.error as error:
+        raise InvalidInput(f"image is {width}x{height} px, which cannot be made smaller: {error.err}") from error
 
 
 def ingest_image(raw: RawImage, spec: IngestSpec) -> Image:

@@ -1,6 +1,7 @@
 """Parameters of the arm driver: what each means, and what they become. One YAML file for each kind of arm."""
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,19 +23,25 @@ GRIPPER_INTERFACES = ("parallel_gripper_command", "gripper_command", "topic")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a node: all are read at start. low, high: range of a number."""
+    """One parameter of a node: all are read at start. low, high: range of a number, or of each in a list.
+
+    path: a file or folder, in which ~ stands for the home folder.
+    """
 
     name: str
     default: Any
     description: str
     low: float | None = None
     high: float | None = None
+    path: bool = False
 
 
 ARM_PARAMETERS = (
     Parameter("base_frame", "base_link", "Frame of all set points and of the workspace box; z points up."),
     Parameter("tip_frame", "tool0", "Frame of the tool, between the finger tips."),
-    Parameter("tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0."),
+    Parameter(
+        "tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0.", -10, 10
+    ),
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
     Parameter("joint_states_topic", "joint_states", "JointState in which the gripper's joint is."),
@@ -42,8 +49,8 @@ ARM_PARAMETERS = (
     Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
     Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
     Parameter("output.topic", "arm/target_twist", "Topic of the set points."),
-    Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m."),
-    Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m."),
+    Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m.", -10, 10),
+    Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m.", -10, 10),
     Parameter("limits.step_translation", 0.11, "Longest motion of one command, m.", 0.001, 1.0),
     Parameter("limits.step_yaw", 1.6, "Largest turn of one command, rad.", 0.01, 3.2),
     Parameter("limits.speed", 0.25, "m/s.", 0.001, 3.0),
@@ -187,7 +194,7 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
 
 
 def checked(parameter: Parameter, value: Any) -> Any:
-    """`value`, if it has the type of the default and is in range; whole numbers may stand for floats.
+    """`value`, if it has the type of the default and is in range; whole numbers may stand for floats, ~ for the home.
 
     Raises InvalidInput.
     """
@@ -201,7 +208,7 @@ def checked(parameter: Parameter, value: Any) -> Any:
         raise InvalidInput(f"{parameter.name} is {value!r}, expected a {type(default).__name__}")
     if low is not None and high is not None and not low <= value <= high:
         raise InvalidInput(f"{parameter.name} is {value}, expected {low} to {high}")
-    return value
+    return os.path.expanduser(value) if parameter.path else value
 
 
 def unknown_parameter(name: str, known: Iterable[str]) -> InvalidInput:

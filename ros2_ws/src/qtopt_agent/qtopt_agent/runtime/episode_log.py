@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError, StorageError
+from qtopt_agent.core.printable import printable
 from qtopt_agent.episodes.label import write_label
 from qtopt_agent.episodes.messages import END, EVENT, SAME, START, STEP, received, stamp_of
 from qtopt_agent.episodes.recording import PARTIAL, Recording, check_episode_id
@@ -59,7 +60,8 @@ class EpisodeLog:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = Counts()
-        self._root, self._guard, self._say, self._warn = root, guard, say, warn
+        self._root, self._guard = root, guard
+        self._say, self._warn = (lambda text: say(printable(text))), (lambda text: warn(printable(text)))
         self._buffer, self._steady = buffer, steady
         self._writer = EpisodeWriter(root)
         self._images: OrderedDict[int, bytes] = OrderedDict()

@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.runtime.shared import shared
 
 
 def released_models() -> Path:
-    """The folder `models` here, or of the checkout that this package runs from. Raises InvalidInput without one."""
+    """The folder `models` here, or the models that came with the package. Raises InvalidInput without either."""
     if stores := _stores():
         return stores[0]
-    raise InvalidInput("there is no folder models here, nor one that came with the package: name a model with --model")
+    raise InvalidInput("no folder models is here, and none came with the package: name a model (--model, model:=)")
 
 
 def find_model(name: str | Path) -> Path:
@@ -28,5 +29,5 @@ def find_model(name: str | Path) -> Path:
 
 
 def _stores() -> list[Path]:
-    folders = (Path("models"), *(parent / "models" for parent in Path(__file__).resolve().parents[5:6]))
+    folders = (Path("models"), shared("models"))
     return [folder for folder in folders if folder.is_dir()]

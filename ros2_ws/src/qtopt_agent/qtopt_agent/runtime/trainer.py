@@ -88,7 +88,8 @@ class Trainer:
             self._used = count
             self._begin(count)
         elif self._progress.state == TrainerState.WAITING:
-            self._change(text=f"{count} episodes, the next round begins at {due}")
+            there = f"{count} episodes in {s.episodes}" if s.episodes.is_dir() else f"no folder {s.episodes} yet"
+            self._change(text=f"{there}, the next round begins at {due} episodes")
         return self._progress
 
     def stop(self) -> None:

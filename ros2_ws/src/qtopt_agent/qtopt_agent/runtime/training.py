@@ -304,6 +304,7 @@ def _seed(*key: int) -> int:
 
 def _progress_bar(steps: int) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True))
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, disable=not console.is_interactive)  # in a log it is in the way
     bar.add_task("starting", total=steps)
     return bar

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.documents import parse_yaml, read_yaml
 
 Remap = tuple[str | None, str, str]  # node it is meant for, from, to
@@ -48,6 +49,8 @@ def parse(arguments: list[str]) -> Arguments:
         elif word in ("-r", "--remap"):
             target, value = _rule(_value(words, word))
             node, _, name = target.rpartition(":")
+            if name == "__ns" and not value.startswith("/"):
+                raise ValueError(f"Namespace not remapped to a fully qualified name: {value!r}")
             parsed.remaps.append((node or None, name, value))
         elif word in ("-p", "--param"):
             target, value = _rule(_value(words, word))
@@ -64,15 +67,15 @@ def parse(arguments: list[str]) -> Arguments:
 
 
 def read_parameters(path: Path) -> list[Override]:
-    """Every parameter in a ROS 2 parameter file. Raises ValueError unless it has the `node: ros__parameters:` form."""
+    """Every parameter in a ROS 2 file. Raises InvalidInput unless it has the `node: ros__parameters:` form."""
     content = read_yaml(path) or {}
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds {content!r}, expected `node: ros__parameters:`")
+        raise InvalidInput(f"{path} holds {content!r}, expected `node: ros__parameters:`")
     found: list[Override] = []
 
     def visit(pattern: str, tree: Any) -> None:
         if not isinstance(tree, dict):
-            raise ValueError(f"{path}: {pattern} holds {tree!r}, expected `ros__parameters:`")
+            raise InvalidInput(f"{path}: {pattern} holds {tree!r}, expected `ros__parameters:`")
         for key, value in tree.items():
             if key == "ros__parameters" and isinstance(value, dict):
                 found.extend((pattern, name, setting) for name, setting in _flatten("", value))
@@ -88,7 +91,7 @@ def matches(pattern: str, full_name: str) -> bool:
     # `**` is any number of name parts, also none; `*` is one.
     parts = [
         "(/[^/]+)*" if part == "**" else "/[^/]+" if part == "*" else "/" + re.escape(part)
-        for part in pattern.split("/")[1:]
+        for part in re.sub(r"(/\*\*)+", "/**", pattern).split("/")[1:]
     ]
     return re.fullmatch("".join(parts), full_name) is not None
 

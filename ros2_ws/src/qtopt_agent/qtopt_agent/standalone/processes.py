@@ -48,7 +48,7 @@ class NodeDescription:
     def ros_arguments(self, parameter_file: Path | None) -> list[str]:
         """What follows the module on the command line."""
         words = [*self.arguments, "--ros-args", "-r", f"__node:={self.name}"]
-        words += ["-r", f"__ns:={self.namespace}"] if self.namespace else []
+        words += ["-r", f"__ns:={absolute(self.namespace)}"] if self.namespace else []
         for source, target in self.remaps.items():
             words += ["-r", f"{source}:={target}"]
         for file in (*self.parameter_files, *([parameter_file] if parameter_file else [])):
