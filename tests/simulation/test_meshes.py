@@ -12,7 +12,7 @@ from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.runtime.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.mesh_files import read_mesh
-from qtopt_agent.simulation.meshes import MAX_WIDTH, _mass, load_mesh, load_meshes
+from qtopt_agent.simulation.meshes import MAX_WIDTH, _mass, _read_cache, load_mesh, load_meshes
 from qtopt_agent.simulation.objects import ObjectSpec
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 
@@ -166,6 +166,19 @@ def test_the_second_time_nothing_is_split_again(folder: Path, cache: Path, monke
     file.write_bytes(file.read_bytes()[:100])  # a damaged entry is built anew
     monkeypatch.setattr(vhacdx, "compute_vhacd", real)
     assert np.array_equal(load_mesh(folder / "ell.obj", "ell").outline, first.outline)
+
+
+def test_a_damaged_cache_is_never_believed(folder: Path, cache: Path, mutations) -> None:
+    (folder / "a.obj").write_text(_obj(_block((0.03, 0.06, 0.02)), QUADS))
+    whole = load_mesh(folder / "a.obj", "a")
+    (file,) = cache.rglob("*.npz")
+    method = bytearray(file.read_bytes())
+    method[8] = 8  # not compressed, but said to be
+    for data in (bytes(method), *mutations(file.read_bytes())):
+        file.unlink()
+        file.write_bytes(data)
+        read = _read_cache(file, "a")
+        assert read is None or (read.density == whole.density and np.array_equal(read.outline, whole.outline))
 
 
 def test_a_cache_that_cannot_be_written_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

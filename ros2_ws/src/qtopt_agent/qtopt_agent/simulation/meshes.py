@@ -8,6 +8,7 @@ import os
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def _read_cache(path: Path, name: str) -> ObjectSpec | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             corners, sizes, density = stored["corners"], stored["sizes"], float(stored["density"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None  # not there, or damaged: it is built anew
     return _spec(name, np.split(corners, np.cumsum(sizes)[:-1]), density)
 
