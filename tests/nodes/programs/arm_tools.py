@@ -121,7 +121,7 @@ class Arm:
     def command(self, x=0.0, z=0.0, writer="agent", new=True, **more):
         """Ask for a motion, or repeat the last."""
         self.sequence += new
-        message = GraspCommand(writer=writer, sequence=self.sequence, q=math.nan, **more)
+        message = GraspCommand(writer=writer, sequence=self.sequence, **{"q": math.nan, **more})
         message.header.stamp = self.stamp(self.clock())
         message.translation.x, message.translation.z = x, z
         self.commands.publish(message)

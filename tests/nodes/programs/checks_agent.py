@@ -75,8 +75,9 @@ def agent(model=None, **changes):
 
 
 def check_an_attempt_gives_feedback_steps_events_and_a_result():
-    with agent() as client:
+    with agent(tip_frame="grasp_tip") as client:
         ended = client.grasp(max_steps=3, seed=1)
+        assert {command.header.frame_id for command in client.commands} == {"grasp_tip"}
         assert ended.result.outcome in (Grasp.Result.STEP_LIMIT, Grasp.Result.TERMINATED), ended.result
         assert ended.status == GoalStatus.STATUS_SUCCEEDED and not ended.result.judged
         count = ended.result.steps

@@ -137,7 +137,10 @@ def check_a_grippers_server_is_waited_for_and_asked_again_until_it_obeys():
 def check_a_motion_is_carried_out_and_ends():
     with armed() as arm:
         start = arm.position
-        arm.moving(x=0.03)
+        arm.moving(x=0.03, model_version="compact-1", inference_stamp=arm.stamp(5 * 10**9), q=0.75)
+        until(lambda: arm.status().asked.sequence == arm.sequence, "heard")
+        asked = arm.status().asked
+        assert (asked.q, asked.model_version, asked.inference_stamp.sec) == (0.75, "compact-1", 5), asked
         arm.repeating()
         until(lambda: not arm.status().moving, "it ends")
         assert abs((arm.position - start)[0] - 0.03) < 0.015, arm.position - start

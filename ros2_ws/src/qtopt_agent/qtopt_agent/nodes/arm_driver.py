@@ -45,6 +45,7 @@ class ArmDriver(LifecycleNode):
         self._stopping_since: float | None = None
         self._status_sent = -math.inf
         self._last_reported: tuple[Any, ...] = ()
+        self._asked: Any = None  # the message behind the core's last report
         self._last_answer: Any = None
         self._last_faults: tuple[Any, ...] = ()
         self._last_cut: Any = None
@@ -197,6 +198,8 @@ class ArmDriver(LifecycleNode):
             self.get_logger().error(f"command refused: {error}", throttle_duration_sec=1.0)
             return
         report = self._core.command(command, *self._now())
+        if report.asked is command:  # else it repeats one
+            self._asked = message
         if report.cuts and report is not self._last_cut:
             self._last_cut, self._limit_hits = report, self._limit_hits + 1
             self.get_logger().debug(f"{command.writer} {command.sequence}: " + "; ".join(report.cuts))
@@ -299,7 +302,7 @@ class ArmDriver(LifecycleNode):
         text = reasons or core.state.name.lower()
         text = "; ".join(filter(None, (text, self._guard_trouble, self._gripper.trouble)))
         message = conversions.safety_status(
-            core.state, core.report, core.faults, core.moving, text, clock, self._profile.base_frame
+            core.state, core.report, self._asked, core.faults, core.moving, text, clock, self._profile.base_frame
         )
         self._statuses.publish(message)
 

@@ -133,17 +133,18 @@ def motion_command(message: Any) -> MotionCommand:
 def safety_status(
     state: DriverState,
     report: CommandReport | None,
+    asked: Any,
     faults: tuple[Reason, ...],
     moving: bool,
     text: str,
     stamp: float,
     frame: str,
 ) -> Any:
-    """What the driver does and why, as qtopt_msgs/SafetyStatus."""
+    """What the driver does and why, as qtopt_msgs/SafetyStatus. asked: the GraspCommand that `report` is about."""
     message = SafetyStatus(header=header(stamp, frame), state=int(state), moving=moving, text=text)
     message.faults = _numbers(faults)
     if report is not None:
-        message.asked = _motion(report.asked, "")
+        message.asked = asked
         message.allowed = _motion(MotionCommand(report.allowed, report.asked.writer, report.asked.sequence, 0.0), "")
         message.cuts = _numbers(report.cuts)
     return message
