@@ -79,6 +79,12 @@ def test_a_wrong_command_line_is_told_in_one_line_that_says_where_to_look(argume
     assert re.fullmatch(r"error: .* \(see qtopt.* --help\)\n", result.stderr)
 
 
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", ""])
+def test_a_value_that_is_refused_is_named(value):
+    result = runner.invoke(app, ["collect", "--out", "new", f"--seed={value}"])
+    assert result.exit_code == 2 and "'--seed'" in result.stderr and repr(value) in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["models"], ["episodes"], ["bench"]])
 def test_without_a_command_there_is_help(arguments):
     result = runner.invoke(app, arguments)

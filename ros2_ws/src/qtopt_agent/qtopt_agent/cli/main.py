@@ -39,8 +39,12 @@ class _Commands(TyperGroup):
             if error.ctx and error.message == error.ctx.get_help():  # no command was given
                 typer.echo(error.message, err=True)
             else:
+                wrong: list[Any] = getattr(
+                    error.__cause__, "errors", list
+                )()  # pydantic's, whose value typer does not name
+                given = f", not {wrong[0]['input']!r}" if wrong else ""
                 advice = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-                _complain(f"{error.format_message().removesuffix('.')}{advice}", extra.get("color"))
+                _complain(f"{error.format_message().removesuffix('.')}{given}{advice}", extra.get("color"))
             code = 2
         sys.exit(code)
 
