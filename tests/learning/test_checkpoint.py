@@ -1,3 +1,4 @@
+import hashlib
 import pickle
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from torch import nn
 
 from qtopt_agent.core.errors import IncompatibleModel
-from qtopt_agent.learning.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from qtopt_agent.learning.checkpoint import _MARK, load_checkpoint, load_weights, save_checkpoint, save_weights
 
 
 class Attack:
@@ -34,7 +35,7 @@ def test_a_checkpoint_is_refused_whichever_bit_of_it_is_flipped(tmp_path):
     path = tmp_path / "c.pt"
     save_checkpoint(path, {"step": 3})
     whole = bytearray(path.read_bytes())
-    for bit in range(0, 8 * len(whole), 3):
+    for bit in range(0, 8 * len(whole), 29):
         whole[bit // 8] ^= 1 << bit % 8
         path.write_bytes(whole)
         with pytest.raises(IncompatibleModel, match=r"c\.pt .* damaged"):
@@ -50,10 +51,24 @@ def test_a_checkpoint_is_refused_however_it_is_damaged(tmp_path, mutations):
     save_checkpoint(path, {"step": 3, "network": network.state_dict(), "optimizer": [torch.zeros(2)]})
     whole = path.read_bytes()
     for data in mutations(whole):
+        path.unlink()
         path.write_bytes(data)
         if data != whole:
             with pytest.raises(IncompatibleModel, match=r"c\.pt"):
                 load_checkpoint(path)
+
+
+def test_a_checkpoint_that_somebody_has_made_up_with_its_hash_is_read_or_refused(tmp_path, mutations):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {"step": 3, "network": nn.Linear(2, 3).state_dict(), "optimizer": [torch.zeros(2)]})
+    archive = path.read_bytes().rpartition(_MARK)[0]
+    for data in mutations(archive):
+        path.unlink()
+        path.write_bytes(data + _MARK + hashlib.sha256(data).digest())
+        try:
+            assert isinstance(load_checkpoint(path), dict)
+        except IncompatibleModel as error:
+            assert "c.pt" in str(error)
 
 
 def test_a_checkpoint_of_a_version_without_hashes_is_refused_by_name(tmp_path):

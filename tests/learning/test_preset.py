@@ -113,6 +113,7 @@ def test_a_damaged_preset_is_refused_or_has_every_setting_within_its_range(tmp_p
     path = tmp_path / "mine.yaml"
     taken = 0
     for text in mutations(whole):
+        path.unlink(missing_ok=True)
         path.write_bytes(text)
         try:
             preset = load_preset(str(path))

@@ -19,7 +19,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.episodes.writer import EpisodeWriter
-from qtopt_agent.learning.checkpoint import load_checkpoint
+from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.replay import store
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY
@@ -150,6 +150,17 @@ def test_a_resume_that_is_refused_says_why_and_changes_nothing(tmp_path, recorde
         Training(small(**changes), out, actors=0, resume=True)
     assert contents(out) == before
     assert Training(small(steps=3), out, actors=0, resume=True).run().steps == 3
+
+
+@pytest.mark.parametrize("part", ["learner", "rng"])
+def test_a_checkpoint_that_somebody_has_made_up_is_refused_and_nothing_changes(tmp_path, recorded, part):
+    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    saved = load_checkpoint(tmp_path / "checkpoint.pt")
+    save_checkpoint(tmp_path / "checkpoint.pt", saved | {part: {"learner": {"step": "two"}, "rng": "{}"}[part]})
+    before = contents(tmp_path)
+    with pytest.raises(IncompatibleModel, match=r"checkpoint\.pt does not fit its own preset"):
+        Training(small(), tmp_path, actors=0, resume=True)
+    assert contents(tmp_path) == before
 
 
 def test_a_resume_without_its_replay_store_makes_none(tmp_path, recorded):

@@ -15,6 +15,8 @@ from torch import nn
 from qtopt_agent.core.errors import IncompatibleModel
 
 _MARK = b"\nqtopt sha256 "
+# What torch.load raises on data that somebody has made up, hash and all.
+_UNREADABLE = (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, pickle.UnpicklingError)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -49,7 +51,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         )
     try:
         state = torch.load(io.BytesIO(data[:end]), weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         raise IncompatibleModel(f"checkpoint {path} cannot be read: {error}") from error
     if not isinstance(state, dict):
         raise IncompatibleModel(f"checkpoint {path} holds a {type(state).__name__}, expected a dictionary")

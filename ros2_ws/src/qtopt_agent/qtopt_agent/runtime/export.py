@@ -37,7 +37,7 @@ def export_run(
             "episodes": state["episodes"],
             "preset": asdict(preset),
         }
-    except (KeyError, RuntimeError, OSError) as error:
+    except (KeyError, TypeError, RuntimeError, OSError) as error:
         raise IncompatibleModel(f"{run} is not a complete run of preset {preset.profile}: {error}") from error
     name = maximizer or preset.maximizer
     search = make_maximizer(name, profile.action_space, samples, elites, iterations, preset.grid_levels)

@@ -186,9 +186,9 @@ class Training:
     def _restore(self, saved: dict[str, Any]) -> None:
         try:
             self.learner.load_state_dict(saved["learner"])
-        except (KeyError, ValueError, RuntimeError) as error:
+            self._rng.bit_generator.state = json.loads(saved["rng"])
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise IncompatibleModel(f"{self._checkpoint} does not fit its own preset: {error}") from error
-        self._rng.bit_generator.state = json.loads(saved["rng"])
         self._minutes_before = saved["minutes"]
 
     def _may_step(self) -> bool:
