@@ -204,7 +204,7 @@ def check_a_lifecycle_manager_may_take_agent_and_driver_down_and_up_again():
         client.grasp(max_steps=1)
         client.arm.arm(False)
         until(lambda: client.arm.status().state == SafetyStatus.DISARMED, "disarmed")
-        before, without = (2, 2, 1, 1, 1), (0, 1, 0, 0, 0)  # one of the commands' publishers is the check's own
+        before, without = (2, 2, 1, 1, 1), (0, 1, 0, 0, 1)  # commands are also the check's own; the action stays
         for transition, expected in (("DEACTIVATE", before), ("CLEANUP", without), ("CONFIGURE", before)):
             for name in ("agent", "arm_driver"):
                 told(name, transition)

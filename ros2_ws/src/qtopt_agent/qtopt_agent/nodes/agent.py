@@ -52,6 +52,7 @@ class Agent(LifecycleNode):
         self._taken = False  # by a goal, from its acceptance to its result
         self._models: ModelChanges | None = None
         self._opened = ExitStack()  # closes what was opened to be configured
+        self._server: Any = None
         self._latency = self._oldest = 0.0  # s, the longest since the last diagnostics
         self._images = self._attempts = self._decided = 0
         self._gaps = FrameGaps()
@@ -102,16 +103,16 @@ class Agent(LifecycleNode):
             opened.callback(self.destroy_subscription, self.create_subscription(kind, topic, callback, SENSOR))
         loading = self.create_service(LoadModel, topics.LOAD_MODEL, self._on_load, callback_group=models)
         opened.callback(self.destroy_service, loading)
-        server = ActionServer(
-            self,
-            Grasp,
-            topics.GRASP,
-            self._execute,
-            callback_group=goals,
-            goal_callback=self._on_goal,
-            cancel_callback=self._on_cancel,
-        )
-        opened.callback(server.destroy)
+        if self._server is None:  # kept from then on, refusing goals: Jazzy's executor falls over one that is destroyed
+            self._server = ActionServer(
+                self,
+                Grasp,
+                topics.GRASP,
+                self._execute,
+                callback_group=ReentrantCallbackGroup(),
+                goal_callback=self._on_goal,
+                cancel_callback=self._on_cancel,
+            )
         if p["watch"] > 0 and not (folder / MANIFEST).exists():
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             look = self.create_timer(p["watch"], self._look_for_model, callback_group=models, clock=steady)
