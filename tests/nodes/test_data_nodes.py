@@ -89,6 +89,7 @@ MODULES = (
     "checks_diagnostics",
     "checks_doctor",
     "checks_episode_logger",
+    "checks_pictures",
     "checks_process",
     "checks_security",
     "checks_success_detector",

@@ -212,7 +212,7 @@ def test_a_realsense_that_never_comes_back_is_reported(realsense):
 
 def test_without_pyrealsense2_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyrealsense2", None)
-    with pytest.raises(InvalidInput, match="pip install pyrealsense2"):
+    with pytest.raises(InvalidInput, match=r"pip install 'qtopt_agent\[realsense\]'"):
         RealSenseCamera()
 
 

@@ -1,11 +1,12 @@
 """Every encoding gives the same picture, and what is no picture is refused by name."""
 
+import cv2
 import numpy as np
 import pytest
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
-from qtopt_agent.perception.ingest import IngestSpec, RawImage, decode, fit, ingest_image, ingest_spec
+from qtopt_agent.perception.ingest import COMPRESSED, IngestSpec, RawImage, decode, fit, ingest_image, ingest_spec
 
 RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 OPAQUE = np.full((48, 64, 1), 255, np.uint8)
@@ -32,6 +33,51 @@ def test_every_encoding_and_row_length_gives_the_same_picture(encoding, padding)
 def test_a_grey_image_has_three_equal_channels():
     grey = decode(raw(RGB[..., :1], "mono8", 3))
     assert (grey == RGB[..., :1]).all()
+
+
+def wide(pixels, encoding, big_endian=False):
+    order = ">u2" if big_endian else "<u2"
+    height, width, values = pixels.shape
+    data = (pixels.astype(np.uint16) * 257).astype(order).tobytes()
+    return RawImage(data, encoding, height, width, 2 * width * values, big_endian)
+
+
+@pytest.mark.parametrize("encoding", list(ENCODED))
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_sixteen_bits_are_scaled_to_eight(encoding, big_endian):
+    encoded = ENCODED[encoding]
+    np.testing.assert_array_equal(decode(wide(encoded, encoding.replace("8", "16"), big_endian)), RGB)
+
+
+def test_sixteen_bits_of_grey_are_rounded():
+    values = np.array([[[0], [128], [129], [65535]]], np.uint16)
+    grey = decode(RawImage(values.tobytes(), "mono16", 1, 4, 8))
+    assert grey[0, :, 0].tolist() == [0, 0, 1, 255]
+
+
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_mosaic_gives_the_colours_that_it_was_made_from(pattern, bits):
+    colours = {"r": 200, "g": 120, "b": 40}
+    tile = np.array([[colours[c] for c in pattern[i : i + 2]] for i in (0, 2)], np.uint8)
+    mosaic = np.tile(tile, (8, 8))[..., None]
+    picture = (raw if bits == 8 else wide)(mosaic, f"bayer_{pattern}{bits}")
+    assert (decode(picture) == [200, 120, 40]).all()
+
+
+@pytest.mark.parametrize(("encoding", "order"), [("yuv422", "uyvy"), ("uyvy", "uyvy"), ("yuv422_yuy2", "yuyv")])
+def test_luminance_with_half_of_the_colours(encoding, order):
+    values = {"y": 81, "u": 90, "v": 240}  # red in BT.601
+    pair = [values[c] for c in order]
+    picture = np.tile(np.array(pair, np.uint8), (4, 8)).reshape(4, 16, 2)
+    assert np.abs(decode(raw(picture, encoding)).astype(int) - [254, 0, 0]).max() <= 2
+
+
+def test_a_compressed_picture_is_read_and_a_damaged_one_refused():
+    data = cv2.imencode(".png", RGB[..., ::-1])[1].tobytes()
+    np.testing.assert_array_equal(decode(RawImage(data, COMPRESSED)), RGB)
+    with pytest.raises(InvalidInput, match="image is not a whole"):
+        decode(RawImage(data[:-20], COMPRESSED))
 
 
 def test_messages_with_an_array_for_data_are_read_as_well():
@@ -63,7 +109,9 @@ def test_an_image_of_the_models_size_passes_unchanged():
 @pytest.mark.parametrize(
     ("message", "named"),
     [
-        (RawImage(RGB.tobytes(), "yuv422", 48, 64, 128), "yuv422"),
+        (RawImage(RGB.tobytes(), "nv12", 48, 64, 128), "nv12"),
+        (RawImage(RGB.tobytes(), "32FC1", 48, 64, 128), "32FC1"),
+        (RawImage(RGB.tobytes()[:48], "yuv422", 8, 3, 6), "3x8 yuv422"),
         (RawImage(RGB.tobytes(), "rgb8", 48, 64, 191), "191"),
         (RawImage(RGB.tobytes()[:-1], "rgb8", 48, 64, 192), "9215"),
         (RawImage(b"", "rgb8", 0, 0, 0), "0x0"),

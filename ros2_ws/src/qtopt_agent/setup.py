@@ -14,6 +14,7 @@ train = ["tensorboard>=2.18"]
 # Runs the nodes where ROS 2 is not installed; there is no wheel for Python 3.14 yet.
 standalone = ["cyclonedds==11.0.1; python_version < '3.14'"]
 camera = ["opencv-python-headless>=4.6,<5", "pillow>=10"]  # version 5 of OpenCV breaks cv_bridge
+realsense = ["pyrealsense2>=2.55; python_version < '3.14'"]
 view = ["pillow>=10"]
 bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
 compare = ["matplotlib>=3.8", "stable-baselines3>=2.4"]  # make bench-algorithms
@@ -88,6 +89,7 @@ setup(
         "train": train,
         "standalone": standalone,
         "camera": camera,
+        "realsense": realsense,
         "view": view,
         "bench": bench,
         "compare": compare,

@@ -16,7 +16,6 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput, QtoptError
 from qtopt_agent.core.printable import printable
@@ -26,6 +25,7 @@ from qtopt_agent.models.manifest import MANIFEST, Manifest
 from qtopt_agent.models.signatures import read_trusted
 from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
@@ -95,7 +95,7 @@ class Agent(LifecycleNode):
         if self._judge is not None:
             opened.callback(self.destroy_client, self._judge)
         for kind, topic, callback in (
-            (Image, p["image_topic"], self._on_image),
+            (picture_type(p["image_topic"]), p["image_topic"], self._on_image),
             (GripperState, topics.GRIPPER_STATE, self._on_gripper),
             (PoseStamped, p["pose_topic"] or topics.POSE, self._on_pose),
             (SafetyStatus, topics.SAFETY, self._on_status),
@@ -171,7 +171,7 @@ class Agent(LifecycleNode):
             stamp = conversions.seconds(message.header.stamp)
             self._oldest = max(self._oldest, self._seconds() - stamp)
             self._gaps.came(stamp)
-            self._core.inputs.image(conversions.raw_image(message), stamp)
+            self._core.inputs.image(raw_image(message), stamp)
             self._wake.set()
 
     def _on_gripper(self, message: Any) -> None:

@@ -9,7 +9,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from qtopt_msgs.msg import GraspCommand, GripperState, SafetyStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
@@ -18,6 +18,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import conversions, diagnostics, settings, topics
 from qtopt_agent.nodes.gripper import gripper_output
 from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.pictures import picture_type
 from qtopt_agent.nodes.process import refused, run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.nodes.strangers import StrangerWatch
@@ -70,9 +71,10 @@ class ArmDriver(LifecycleNode):
         self._gripper_states = self.create_publisher(GripperState, topics.GRIPPER_STATE, RELIABLE)
         self._gripper = gripper_output(self, profile.gripper)
         self._watch = StrangerWatch(self, profile.output_topic, (self.get_name(), "stop_guard"))
+        images = profile.image_topic
         self._inputs = [
             # Raw: of an image only the stamp is read.
-            self.create_subscription(Image, profile.image_topic, self._on_image, SENSOR, raw=True),
+            self.create_subscription(picture_type(images), images, self._on_image, SENSOR, raw=True),
             self.create_subscription(JointState, profile.joint_states_topic, self._on_joints, SENSOR),
             self.create_subscription(GraspCommand, topics.COMMAND, self._on_command, RELIABLE),
             self.create_subscription(Bool, topics.GUARD, self._on_guard, RELIABLE),

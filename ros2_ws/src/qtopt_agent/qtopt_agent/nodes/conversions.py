@@ -15,7 +15,6 @@ from std_msgs.msg import Header
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.runtime.agent_values import AgentCommand, DriverStatus, Goal, GraspResult, StepRecord
 from qtopt_agent.safety.commands import CommandReport, DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.reasons import Reason
@@ -51,11 +50,6 @@ def header_stamp(data: bytes) -> float:
     if nanosec >= 10**9:
         raise InvalidInput(f"stamp has {nanosec} ns, expected less than a second")
     return float(sec + nanosec * 1e-9)
-
-
-def raw_image(message: Any) -> RawImage:
-    """sensor_msgs/Image, pixels unread."""
-    return RawImage(memoryview(message.data), message.encoding, message.height, message.width, message.step)
 
 
 def image_message(image: Any, stamp: float, frame: str) -> Any:

@@ -21,8 +21,9 @@ from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import topics
-from qtopt_agent.nodes.conversions import header_stamp, raw_image
+from qtopt_agent.nodes.conversions import header_stamp
 from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.qos import LATCHED
 from qtopt_agent.runtime.agent_inputs import InputLimits
 from qtopt_agent.runtime.arm_profile import Parameter
@@ -91,8 +92,9 @@ class Doctor(Node):
         simulated = bool(known.get("use_sim_time", False))
         if simulated:
             self.set_parameters([NodeParameter("use_sim_time", value=True)])
+        images = known.get("image_topic", topics.IMAGE)
         kinds = {
-            "camera": (Image, known.get("image_topic", topics.IMAGE)),
+            "camera": (picture_type(images), images),
             "gripper": (GripperState, topics.GRIPPER_STATE),
             "pose": (PoseStamped, known.get("pose_topic") or topics.POSE),
             "command": (GraspCommand, topics.COMMAND),

@@ -8,13 +8,17 @@ from qtopt_msgs.srv import LabelEpisode
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CompressedImage, Image
 
-from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.nodes import diagnostics, settings, topics
+from qtopt_agent.nodes.conversions import image_message
 from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
+from qtopt_agent.perception.ingest import decode
 from qtopt_agent.runtime.disk_guard import GIB, DiskGuard
 from qtopt_agent.runtime.episode_log import EpisodeLog
 
@@ -32,7 +36,10 @@ class EpisodeLogger(Node):
         self._guard = DiskGuard(folder, int(p["disk.stop"] * GIB), int(p["disk.go_on"] * GIB))
         self._log = EpisodeLog(folder, self._guard, logger.info, logger.warning, p["buffer"] << 20)
         self._log.keep_leftovers()
-        self.create_subscription(Image, p["image_topic"], self._log.image, IMAGES, raw=True)
+        if picture_type(p["image_topic"]) is Image:
+            self.create_subscription(Image, p["image_topic"], self._log.image, IMAGES, raw=True)
+        else:
+            self.create_subscription(CompressedImage, p["image_topic"], self._on_compressed, IMAGES)
         self.create_subscription(GraspStep, topics.STEP, self._log.step, RELIABLE, raw=True)
         self.create_subscription(EpisodeEvent, topics.EVENT, self._log.event, RELIABLE, raw=True)
         self.create_service(LabelEpisode, topics.LABEL, self._label)
@@ -45,6 +52,16 @@ class EpisodeLogger(Node):
         """Keep what an attempt under way has brought."""
         self._log.close()
         return True
+
+    def _on_compressed(self, message: Any) -> None:
+        try:
+            pixels = decode(raw_image(message))
+        except InvalidInput as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        image = image_message(pixels, 0.0, "")
+        image.header = message.header
+        self._log.image(serialize_message(image))
 
     def _label(self, request: Any, response: Any) -> Any:
         try:

@@ -30,8 +30,9 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.models import store as model_store
 from qtopt_agent.nodes import topics
-from qtopt_agent.nodes.conversions import image_message, raw_image, seconds
+from qtopt_agent.nodes.conversions import image_message, seconds
 from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.pictures import raw_image
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.perception.ingest import ingest_image, ingest_spec
 from qtopt_agent.runtime.arm_profile import Parameter

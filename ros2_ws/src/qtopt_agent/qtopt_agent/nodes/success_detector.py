@@ -10,13 +10,13 @@ from typing import Any
 from qtopt_msgs.msg import GripperState
 from qtopt_msgs.srv import JudgeGrasp, LabelEpisode
 from rclpy.node import Node
-from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import diagnostics, settings, topics
-from qtopt_agent.nodes.conversions import raw_image, seconds
+from qtopt_agent.nodes.conversions import seconds
 from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.process import run_node
 from qtopt_agent.nodes.qos import SENSOR
 from qtopt_agent.perception.ingest import decode
@@ -41,7 +41,7 @@ class SuccessDetectorNode(Node):
         self._judged: tuple[str, float, float] | None = None  # episode, aperture and effort when it was judged
         self._before: Any = None
         self.create_subscription(GripperState, topics.GRIPPER_STATE, self._on_jaw, SENSOR)
-        self.create_subscription(Image, p["image_topic"], self._on_image, SENSOR)
+        self.create_subscription(picture_type(p["image_topic"]), p["image_topic"], self._on_image, SENSOR)
         self.create_service(JudgeGrasp, topics.JUDGE, self._judge)
         self.create_service(Trigger, topics.BIN_BEFORE, self._on_before)
         self.create_service(Trigger, topics.BIN_AFTER, self._on_after)

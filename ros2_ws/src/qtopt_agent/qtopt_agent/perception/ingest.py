@@ -1,34 +1,63 @@
 """The one way from a camera's bytes to a model's image, for live messages and logged ones alike."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.printable import printable
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.perception.pictures import decode_picture
 
 Image = NDArray[np.uint8]
 
-_CHANNELS = {"rgb8": 3, "bgr8": 3, "mono8": 1, "rgba8": 4, "bgra8": 4}
-_TO_RGB = {
-    "bgr8": cv2.COLOR_BGR2RGB,
-    "mono8": cv2.COLOR_GRAY2RGB,
-    "rgba8": cv2.COLOR_RGBA2RGB,
-    "bgra8": cv2.COLOR_BGRA2RGB,
+
+class _Format(NamedTuple):
+    """How a pixel is stored: values, bytes of each, and OpenCV's conversion to RGB; None where it is RGB."""
+
+    values: int
+    size: int
+    to_rgb: int | None
+
+
+# Names as in sensor_msgs/image_encodings.hpp: those of colours, and those from which there is a way to colours.
+_COLOURS = {
+    "rgb": (3, None),
+    "bgr": (3, cv2.COLOR_BGR2RGB),
+    "rgba": (4, cv2.COLOR_RGBA2RGB),
+    "bgra": (4, cv2.COLOR_BGRA2RGB),
+    "mono": (1, cv2.COLOR_GRAY2RGB),
+    "bayer_rggb": (1, cv2.COLOR_BayerBG2RGB),  # OpenCV names the second row's second and third pixel
+    "bayer_bggr": (1, cv2.COLOR_BayerRG2RGB),
+    "bayer_gbrg": (1, cv2.COLOR_BayerGR2RGB),
+    "bayer_grbg": (1, cv2.COLOR_BayerGB2RGB),
 }
+FORMATS = {
+    **{f"{name}{8 * size}": _Format(n, size, code) for name, (n, code) in _COLOURS.items() for size in (1, 2)},
+    "yuv422": _Format(2, 1, cv2.COLOR_YUV2RGB_UYVY),
+    "uyvy": _Format(2, 1, cv2.COLOR_YUV2RGB_UYVY),
+    "yuv422_yuy2": _Format(2, 1, cv2.COLOR_YUV2RGB_YUY2),
+    "yuyv": _Format(2, 1, cv2.COLOR_YUV2RGB_YUY2),
+}
+COMPRESSED = "compressed"  # of sensor_msgs/CompressedImage: JPEG or PNG
 
 
 @dataclass(frozen=True)
 class RawImage:
-    """The fields of sensor_msgs/Image. data: rows of `step` bytes each; height, width: px."""
+    """The fields of sensor_msgs/Image. data: rows of `step` bytes each; height, width: px.
+
+    Where the encoding is COMPRESSED, data is a whole JPEG or PNG and the numbers mean nothing.
+    """
 
     data: bytes | memoryview | Image
     encoding: str
-    height: int
-    width: int
-    step: int
+    height: int = 0
+    width: int = 0
+    step: int = 0
+    big_endian: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,23 +88,35 @@ def ingest_spec(profile: Profile) -> IngestSpec:
 
 
 def decode(raw: RawImage) -> Image:
-    """`raw` as uint8 [H, W, 3] RGB; rows may be padded. Raises InvalidInput, naming encoding or size."""
-    channels = _CHANNELS.get(raw.encoding)
-    if channels is None:
-        raise InvalidInput(f"image encoding is {raw.encoding!r}, expected one of {', '.join(_CHANNELS)}")
-    used = raw.width * channels
+    """`raw` as uint8 [H, W, 3] RGB, 16 bits scaled to 8; rows may be padded. Raises InvalidInput as `stored` does."""
+    if raw.encoding == COMPRESSED:
+        return decode_picture(bytes(raw.data), "image")
+    pixels, code = stored(raw), FORMATS[raw.encoding].to_rgb
+    try:
+        colours = pixels if code is None else cv2.cvtColor(pixels, code)
+    except cv2.error as error:
+        raise InvalidInput(f"image is {raw.width}x{raw.height} {raw.encoding}: {error}") from error
+    if colours.dtype == np.uint16:
+        colours = (colours.astype(np.uint32) + 128) // 257  # 65535 becomes 255
+    return np.asarray(colours, dtype=np.uint8)
+
+
+def stored(raw: RawImage) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The values of an uncompressed `raw`, [H, W, values of a pixel]. Raises InvalidInput, naming encoding or size."""
+    if raw.encoding not in FORMATS:
+        raise InvalidInput(f"image encoding is {printable(raw.encoding)!r}, expected one of {', '.join(FORMATS)}")
+    values, size, _ = FORMATS[raw.encoding]
+    used = raw.width * values * size
     if raw.height < 1 or raw.width < 1 or raw.step < used:
         raise InvalidInput(f"image is {raw.width}x{raw.height} {raw.encoding} with rows of {raw.step} bytes")
     data = np.frombuffer(raw.data, dtype=np.uint8)
     if data.size != raw.step * raw.height:
         raise InvalidInput(f"image has {data.size} bytes, expected {raw.height} rows of {raw.step}")
-    pixels = data.reshape(raw.height, raw.step)[:, :used].reshape(raw.height, raw.width, channels)
-    if raw.encoding == "rgb8":
-        return pixels
-    try:
-        return np.asarray(cv2.cvtColor(pixels, _TO_RGB[raw.encoding]), dtype=np.uint8)
-    except cv2.error as error:
-        raise InvalidInput(f"image of {raw.width}x{raw.height} {raw.encoding}: {error.err}") from error
+    rows = data.reshape(raw.height, raw.step)[:, :used]
+    if size == 2:
+        order = ">u2" if raw.big_endian else "<u2"
+        rows = np.ascontiguousarray(rows).view(order).astype(np.uint16)
+    return rows.reshape(raw.height, raw.width, values)
 
 
 def fit(image: Image, spec: IngestSpec) -> Image:

@@ -88,4 +88,4 @@ def _pyrealsense2() -> Any:
     try:
         return importlib.import_module("pyrealsense2")
     except ImportError as error:
-        raise InvalidInput("the RealSense camera needs pyrealsense2: pip install pyrealsense2") from error
+        raise InvalidInput("the RealSense camera needs pyrealsense2: pip install 'qtopt_agent[realsense]'") from error
