@@ -45,7 +45,11 @@ ARM_PARAMETERS = (
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
     Parameter("joint_states_topic", "joint_states", "JointState in which the gripper's joint is."),
-    Parameter("image_topic", "camera/image_raw", "Image of the camera that the agent decides by."),
+    Parameter(
+        "image_topic",
+        "camera/image_raw",
+        "Image of the camera that the agent decides by; CompressedImage where it ends in /compressed.",
+    ),
     Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
     Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
     Parameter("output.topic", "arm/target_twist", "Topic of the set points."),
