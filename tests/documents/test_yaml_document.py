@@ -70,6 +70,14 @@ def test_a_refusal_is_one_short_line_whatever_it_quotes():
     assert len(str(refused.value)) < 400 and "\n" not in str(refused.value)
 
 
+def test_text_that_ros_2_would_take_for_a_number_or_a_truth_is_written_in_quotes():
+    for text in ("017322071690", "1e5", "0x1f", "1_000", ".5", "-7", "2020-01-01", "inf", "NaN", "y", "No", "0b1"):
+        assert yaml_text({"a": text}) in (f"a: '{text}'\n", f'a: "{text}"\n')
+    assert yaml_text({"a": 1, "b": 2.5, "c": True, "d": "arm/pose", "e": 1e-05}) == (
+        "a: 1\nb: 2.5\nc: true\nd: arm/pose\ne: 1.0e-05\n"
+    )
+
+
 def test_what_is_written_is_read_back_by_us_and_by_others():
     twice = [1, 2.5, 1e-05]
     value = {"a": twice, "b": twice, "text": ["1e3", "12:30", "yes", "0x1", "", "~", "größe"], "none": None}

@@ -18,6 +18,8 @@ _SCALARS = {  # what a scalar without quotes is taken for; anything else is text
     "int": r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)",
     "float": r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
+# What ROS 2's own reader takes for a number or a truth where YAML does not: text like it is written in quotes.
+_READ_BY_ROS = r"[yYnN]|[-+.]*([0-9]|[iI][nN][fF]|[nN][aA][nN]).*"
 
 
 def read_yaml(file: Path) -> Any:
@@ -85,6 +87,7 @@ class _Dumper(yaml.SafeDumper):
 for _kind, _pattern in _SCALARS.items():
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), None)
+_Dumper.add_implicit_resolver(_TAG + "rcl", re.compile(rf"(?:{_READ_BY_ROS})\Z"), None)
 _Dumper.add_representer(tuple, yaml.SafeDumper.represent_list)
 
 

@@ -17,6 +17,7 @@ from launch.actions import (
 from launch.event_handlers import OnShutdown
 from launch_ros.actions import Node
 
+from qtopt_agent.documents import yaml_text
 from qtopt_agent.gazebo.bridge import bridge_config
 from qtopt_agent.gazebo.release import find_release
 from qtopt_agent.gazebo.world import world_sdf
@@ -43,25 +44,25 @@ def description(name: str) -> Any:
         given = {argument.name: context.launch_configurations[argument.name] for argument in arguments}
         nodes = build(name, given)
         domain_id()  # refused here, once, instead of in each node
-        beside = [action for node in nodes if node.name == "gazebo" for action in _gazebo(node)]
+        folder = tempfile.TemporaryDirectory(prefix="qtopt_launch_")
+        clean_up = RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: folder.cleanup()))
+        beside = [action for node in nodes if node.name == "gazebo" for action in _gazebo(node, Path(folder.name))]
         ending = _Ending(sum(not node.respawn for node in nodes))
-        return [*beside, *(_action(node, ending) for node in nodes)]
+        return [clean_up, *beside, *(_action(node, ending, Path(folder.name)) for node in nodes)]
 
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
 
 
-def _gazebo(node: Any) -> list[Any]:
+def _gazebo(node: Any, folder: Path) -> list[Any]:
     """Gazebo with the cell's world, and the bridge between its topics and those of ROS 2 in the namespace of `node`."""
     partition = node.namespace.replace("/", "_")  # worlds of several robots do not hear each other
     partitions = [SetEnvironmentVariable(name, partition) for name in ("GZ_PARTITION", "IGN_PARTITION") if partition]
     release = find_release(os.environ)
-    folder = tempfile.TemporaryDirectory(prefix="qtopt_gazebo_")
-    world, bridge = Path(folder.name) / "cell.sdf", Path(folder.name) / "bridge.yaml"
+    world, bridge = folder / "cell.sdf", folder / "bridge.yaml"
     world.write_text(world_sdf(release), encoding="utf-8")
     bridge.write_text(bridge_config(release, node.parameters["image_topic"]), encoding="utf-8")
     return [
         *partitions,
-        RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: folder.cleanup())),
         ExecuteProcess(
             cmd=release.serve(world), name="gazebo_server", output="screen", on_exit=Shutdown(reason="Gazebo has ended")
         ),
@@ -96,13 +97,16 @@ class _Ending:
         return None if context.is_shutdown else Shutdown(reason=self._failed or f"{node.label} has ended")
 
 
-def _action(node: Any, ending: _Ending) -> Any:
+def _action(node: Any, ending: _Ending, folder: Path) -> Any:
+    # launch_ros would write text that looks like a number, such as a serial number, as one.
+    parameters = folder / f"{node.label.replace('/', '.')}.yaml"
+    parameters.write_text(yaml_text({"/**": {"ros__parameters": node.parameters}}), encoding="utf-8")
     return Node(
         package="qtopt_agent",
         executable=node.module.rpartition(".")[2],
         name=node.name,
         namespace=node.namespace,
-        parameters=[node.parameters],
+        parameters=[str(parameters)] if node.parameters else [],
         remappings=list(node.remaps.items()),
         arguments=list(node.arguments),
         ros_arguments=["--enclave", f"/qtopt/{node.name}"],  # its keys, where ROS_SECURITY_ENABLE is true
