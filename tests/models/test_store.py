@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -242,3 +243,11 @@ def test_the_released_model_loads():
     observation = Observation(np.full((32, 32, 3), 90, np.uint8), state, 0.0)
     assert describe(RELEASED)["format"] == 1
     assert 0 <= load(RELEASED).decide(observation, np.random.default_rng(0)).q <= 1
+
+
+def test_evaluations_recorded_at_the_same_time_are_all_kept(model):
+    before = len(describe(model)["evaluations"])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda seed: record_evaluation(model, EVALUATION | {"seed": seed}), range(40)))
+    recorded = describe(model)["evaluations"][before:]
+    assert sorted(each["seed"] for each in recorded) == list(range(40))

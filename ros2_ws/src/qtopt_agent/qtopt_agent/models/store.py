@@ -1,5 +1,6 @@
 """Released models: one folder a version, complete or absent. A folder brings numbers; the code is this package's."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -189,9 +190,14 @@ def record_evaluation(folder: Path, result: dict[str, Any]) -> None:
     Raises IncompatibleModel where they are none, and as `check_recordable`.
     """
     check_recordable(folder)
-    manifest = describe(folder)
-    manifest["evaluations"].append(result)
-    _write_manifest(folder, manifest)
+    alone = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # of two that are recorded at once, none is lost
+        manifest = describe(folder)
+        manifest["evaluations"].append(result)
+        _write_manifest(folder, manifest)
+    finally:
+        os.close(alone)
 
 
 @dataclass(frozen=True)
