@@ -96,6 +96,7 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"arm": "generic"}, r"workspace\.low is missing"),
         ({"simulator": "mujoco", "model": "no_such_model"}, "no_such_model"),
         ({"simulator": "mujoco", "model": str(Path(__file__).parent)}, "tests/nodes.*model:=FOLDER"),
+        ({"arm": "generic", "camera": "folder"}, "camera_device is empty"),
         ({"simulator": "mujoco", "namespace": "no good"}, "namespace is 'no good'"),
     ],
 )
@@ -178,6 +179,21 @@ def test_topics_and_frames_of_the_arms_profile_are_the_same_for_every_node(param
 def test_a_setting_that_makes_no_sense_is_refused_before_any_node_starts(params, settings, by_node, named):
     with pytest.raises(InvalidInput, match=named):
         graph(simulator="mujoco", params=params(settings, **by_node))
+
+
+def test_any_damage_of_the_users_file_gives_settings_of_their_types_that_nodes_agree_on_or_a_refusal(params, mutations):
+    file = Path(params({**BOX, "floor_height": 0.42, "image_topic": "/wrist/image"}, agent={"image_age": 0.2}))
+    for data in mutations(file.read_bytes()):
+        file.write_bytes(data)
+        try:
+            nodes = graph(simulator="mujoco", params=str(file))
+        except InvalidInput:
+            continue
+        for name, node in nodes.items():
+            kinds = {each.name: type(each.default) for each in (*settings.NODES[name], *settings.EVERY_NODE)}
+            assert all(type(value) is kinds[key] for key, value in node.parameters.items()), data
+            assert "nan" not in str(node.parameters.values()), data
+        assert len({str(node.parameters.get("floor_height", "")) for node in nodes.values()} - {""}) == 1, data
 
 
 def test_in_a_namespace_every_node_has_its_name_and_its_clock_there():

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from contextlib import redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -110,7 +111,7 @@ def check_a_managed_node_that_refuses_to_start_is_told_in_one_line():
             return TransitionCallbackReturn.FAILURE
 
     for kind, told in ((Managed, "error: no such model\n"), (Broken, "error: broken cannot be activated\n")):
-        process.AUTOSTART, before = process.Parameter("autostart", True, "As a launch file sets it."), process.AUTOSTART
+        process.AUTOSTART, before = replace(process.AUTOSTART, default=True), process.AUTOSTART
         try:
             code, _, said = ended(kind)
         finally:

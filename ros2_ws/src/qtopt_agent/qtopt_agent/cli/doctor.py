@@ -76,6 +76,7 @@ def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
         command[2:] = ["qtopt_agent.standalone.run", module]
         environment.setdefault("CYCLONEDDS_URI", loopback())  # as `qtopt launch` does
     command += ["--ros-args", "-p", f"seconds:={seconds:.3f}", "-r", f"__ns:=/{namespace}"]
+    command += ["-r", "/clock:=clock"] if namespace else []  # as in the graphs that are launched there
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0 or not done.stdout.strip():
         raise QtoptError(f"could not look at the graph: the doctor's node ended with exit code {done.returncode}")

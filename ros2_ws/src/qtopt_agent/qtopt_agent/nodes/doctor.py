@@ -121,7 +121,7 @@ class Doctor(Node):
             model_version=self._model.version if self._model else "",
             clock_went_back=any(each.went_back() for each in heard.values()),
             uses_sim_time=simulated,
-            clock_publishers=self.count_publishers("/clock"),
+            clock_publishers=self.count_publishers(self.resolve_topic_name("/clock")),
         )
         ages = AgeLimits(*(known[name] for name in AGES)) if all(name in known for name in AGES) else AgeLimits()
         return [asdict(finding) for finding in examine(snapshot, InputLimits(), ages)]

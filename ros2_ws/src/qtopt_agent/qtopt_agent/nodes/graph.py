@@ -112,6 +112,8 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         nodes.insert(0, _node("gazebo", _objects(a)))
     else:
         nodes.append(_node("success_detector"))
+        if a["camera"] in ("folder", "video") and not a["camera_device"]:
+            raise InvalidInput(f"camera_device is empty, expected the path of a {a['camera']}")
         if a["camera"] != "none":
             nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
     if a["record"]:
