@@ -18,13 +18,14 @@ from std_srvs.srv import SetBool, Trigger
 
 PROFILE = Path(__file__).parents[3] / "ros2_ws/src/qtopt_agent/config/arms/mujoco.yaml"
 TWIST = {"output": {"type": "twist", "topic": "arm/target_twist"}}
+PATIENT = {"ages": {name: 5.0 for name in ("camera", "gripper", "pose", "command")}}  # a busy machine is no fault
 SLOW = {"limits": {"speed": 0.05, "acceleration": 1.0}}  # so that a motion of 6 cm takes over a second
 
 
 def driver(**changes):
     """A driver that streams twists, slowly; `changes` replace parameters."""
     parameters = yaml.safe_load(PROFILE.read_text())["/**"]["ros__parameters"]
-    for name, value in (TWIST | SLOW | changes).items():
+    for name, value in (TWIST | SLOW | PATIENT | changes).items():
         parameters[name] = {**parameters.get(name, {}), **value} if isinstance(value, dict) else value
     return ("arm_driver", {"autostart": True, **parameters})
 
@@ -54,7 +55,7 @@ class Arm:
             "arm": node.create_client(SetBool, "arm_driver/arm"),
             "resume": node.create_client(Trigger, "arm_driver/resume"),
         }
-        self.sequence, self.on = 0, True
+        self.sequence, self.on, self.told = 0, True, 0.0
         self.thread = threading.Thread(target=self.loop, daemon=True)
 
     def __enter__(self):
@@ -66,12 +67,9 @@ class Arm:
         self.thread.join()
 
     def loop(self):
-        next_picture = last = time.monotonic()
+        next_picture = time.monotonic()
         while self.on:
             now = time.monotonic()
-            if self.twists:
-                self.position = self.position + self.twists[-1] * (now - last)
-            last = now
             stamp = self.stamp(self.clock())
             pose = PoseStamped()
             pose.header.stamp = stamp
@@ -98,7 +96,11 @@ class Arm:
         return message
 
     def on_twist(self, message):
-        linear = message.twist.linear
+        linear, stamp = message.twist.linear, message.header.stamp
+        now = stamp.sec + stamp.nanosec * 1e-9
+        if self.twists and 0 < now - self.told < 1:  # by its stamps: whatever the machine does, it has followed exactly
+            self.position = self.position + self.twists[-1] * (now - self.told)
+        self.told = now
         self.twists.append(np.array([linear.x, linear.y, linear.z]))
 
     def arm(self, wanted=True, limit=20.0):
