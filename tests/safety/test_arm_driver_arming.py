@@ -41,6 +41,16 @@ def test_arming_needs_every_input(bench, source):
     assert bench.driver.state == DriverState.DISARMED
 
 
+def test_arming_needs_a_pose_of_just_now(bench):
+    """An older one may be of before somebody moved the arm by hand, or a simulator laid out its bin anew."""
+    bench.step(3)
+    bench.silent.add("pose")
+    bench.step(11)
+    assert bench.driver.arm(bench.now) == (Reason.POSE_STALE,)
+    bench.silent.clear()
+    bench.arm()
+
+
 def test_arming_outside_the_box_is_refused(make_bench):
     bench = make_bench(start=(0.0, 0.0, 0.301))
     bench.step(3)
@@ -64,6 +74,23 @@ def test_disarming_in_mid_motion_ends_with_a_stop(bench):
     assert bench.driver.state == DriverState.DISARMED and not setpoint.streaming
     assert not bench.sent[-1].velocity.any() and bench.sent[-1].yaw_rate == 0
     assert_within_limits(bench)
+
+
+@pytest.mark.parametrize("how", ["disarmed", "stopped"])
+def test_a_stop_in_a_second_motion_does_not_lead_back_to_the_end_of_the_first(bench, how):
+    bench.arm()
+    bench.move(x=0.08)
+    bench.until_still()
+    bench.move(x=-0.08)
+    bench.step(25)
+    if how == "disarmed":
+        bench.driver.disarm()
+    else:
+        bench.driver.gripper(np.nan, bench.clock, bench.clock, bench.now)
+    began = len(bench.sent)
+    bench.step(200)
+    back = [setpoint.velocity @ [np.cos(0.3), np.sin(0.3), 0] for setpoint in bench.sent[began:]]
+    assert max(back) < 0.05  # at most the lead is given back
 
 
 def test_a_hundred_times_armed_and_disarmed(bench):

@@ -159,7 +159,13 @@ class ArmDriver(LifecycleNode):
         except InvalidInput as error:
             self.get_logger().error(f"no picture: {error}", throttle_duration_sec=1.0)
             return
-        self._core.camera(stamp, *self._now())
+        if self._stamped("a picture", stamp):
+            self._core.camera(stamp, *self._now())
+
+    def _stamped(self, what: str, stamp: float) -> bool:
+        if stamp == 0:
+            self.get_logger().error(f"{what} comes without a stamp: it does not count", throttle_duration_sec=1.0)
+        return stamp != 0
 
     def _on_joints(self, message: Any) -> None:
         gripper = self._profile.gripper
@@ -171,6 +177,8 @@ class ArmDriver(LifecycleNode):
             return
         aperture = gripper.aperture(message.position[place])
         stamp = message.header.stamp
+        if not self._stamped(f"the state of {gripper.joint}", conversions.seconds(stamp)):
+            return
         self._core.gripper(aperture, conversions.seconds(stamp), *self._now())
         effort = message.effort[place] if place < len(message.effort) else math.nan
         closed = self._closed

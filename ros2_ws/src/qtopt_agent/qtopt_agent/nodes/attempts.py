@@ -24,7 +24,7 @@ from qtopt_agent.runtime.intervals import wilson
 START_TIME = 60.0  # s for the rest of the graph to come up
 ANSWER_TIME = 20.0  # s for a service
 GRASP_TIME = 300.0  # s for a whole attempt
-PAUSE = 0.05  # s before each try to arm
+PAUSE = 0.15  # s before each try to arm: a driver arms on no pose that is older
 
 
 class NoAnswer(QtoptError):
@@ -86,7 +86,6 @@ class Attempts(Node):
             raise NoAnswer(f"the simulator cannot lay out objects: {laid_out.message}")
         end = time.monotonic() + ANSWER_TIME
         while True:
-            # The driver has to hear the hand's new pose first: the arm would not follow a set point at the old one.
             self._stopping.wait(PAUSE)
             armed = self._call("the arm driver", self._arm, SetBool.Request(data=True))
             if armed.success:

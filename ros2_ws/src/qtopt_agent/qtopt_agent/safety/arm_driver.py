@@ -23,6 +23,7 @@ from qtopt_agent.safety.watchdog import TOLERANCE, Watchdog
 LOOK_AHEAD = 1.5  # periods: a stop has to leave before an input's limit, and the next tick may be half a period late
 MAX_TICK = 0.1  # s: a set point never moves further than in this time, however late the tick comes
 HEADWAY = 0.001  # m: less than this nearer to the goal is no headway
+FRESH = 0.1  # s: an older pose may be of before the arm was moved by hand, or a simulator laid out anew
 YAW_ARM = 0.1  # m/rad, to measure a way to go that is part turn: a jaw is about this wide
 
 # After these nobody knows for sure where the arm is: its measured pose is no place to go to.
@@ -98,7 +99,7 @@ class ArmDriverCore:
 
     def disarm(self) -> None:
         """Stop, then stream nothing. Forgets all faults."""
-        self._motion = None
+        self._motion = self._rest = None
         if self.state in (DriverState.ARMED, DriverState.STOPPING):
             self.state, self._after_stop = DriverState.STOPPING, DriverState.DISARMED
         else:
@@ -245,6 +246,8 @@ class ArmDriverCore:
         if faults or self._measured is None:
             return faults
         if expected == DriverState.DISARMED:
+            if self._watchdog.age("pose", now) > FRESH:
+                return (Reason.POSE_STALE,)
             if self._distance_outside(self._measured) > 0:
                 return (Reason.OUTSIDE,)  # the first set point is the measured pose, and every set point is inside
             self._reference = Reference.at_rest(self._measured)
@@ -285,7 +288,7 @@ class ArmDriverCore:
         wait = 0.0
         if allowed.gripper not in (GripperCommand.KEEP, self._gripper):
             self._gripper, wait = allowed.gripper, self.settings.gripper_time
-        self._motion = _Motion(self._inside(goal), now, wait, headway_at=now)
+        self._motion, self._rest = _Motion(self._inside(goal), now, wait, headway_at=now), None
         self.report = CommandReport(command, allowed, guarded.reasons)
         return self.report
 
