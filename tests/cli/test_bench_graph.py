@@ -16,7 +16,7 @@ def test_a_short_run_reports_every_measurement(tmp_path, published):
     file = tmp_path / "graph.json"
     settings = ["--model", published, "--decisions", "5", "--faults", "1", "--seconds", "2", "--json", file]
     command = [sys.executable, "-m", "qtopt_agent.cli.main", "bench", "graph", *map(str, settings)]
-    environment = dict(os.environ) | {"ROS_DOMAIN_ID": "201" if ros_is_installed() else "100"}
+    environment = dict(os.environ) | {"ROS_DOMAIN_ID": "201" if ros_is_installed() else "200"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment)
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())
