@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from qtopt_msgs.action import Grasp
+from qtopt_msgs.msg import SafetyStatus
 from qtopt_msgs.srv import ResetBin
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -18,8 +19,10 @@ from qtopt_agent.core.errors import QtoptError, StorageError
 from qtopt_agent.nodes import settings, topics
 from qtopt_agent.nodes.parameters import declare
 from qtopt_agent.nodes.process import run_node
+from qtopt_agent.nodes.qos import RELIABLE
 from qtopt_agent.runtime.agent_values import Outcome
 from qtopt_agent.runtime.intervals import wilson
+from qtopt_agent.safety.commands import DriverState
 
 START_TIME = 60.0  # s for the rest of the graph to come up
 ANSWER_TIME = 20.0  # s for a service
@@ -43,8 +46,13 @@ class Attempts(Node):
         self._grasp = ActionClient(self, Grasp, topics.GRASP, callback_group=group)
         self._arm = self.create_client(SetBool, topics.ARM, callback_group=group)
         self._reset = self.create_client(ResetBin, topics.RESET, callback_group=group)
+        self._state: int | None = None
+        self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, RELIABLE)
         self._thread = threading.Thread(target=self._run, name="attempts", daemon=True)
         self._thread.start()
+
+    def _on_status(self, message: Any) -> None:
+        self._state = message.state
 
     def stop(self) -> bool:
         """Ask for no more grasps."""
@@ -81,6 +89,7 @@ class Attempts(Node):
 
     def _prepare(self, seed: int) -> None:
         self._call("the arm driver", self._arm, SetBool.Request(data=False))
+        self._wait_for("the arm driver", lambda: self._state == DriverState.DISARMED, ANSWER_TIME)  # and stands
         laid_out = self._call("the simulator", self._reset, ResetBin.Request(seed=seed))
         if not laid_out.success:
             raise NoAnswer(f"the simulator cannot lay out objects: {laid_out.message}")
