@@ -95,8 +95,8 @@ def training(tmp_path):
     command += ["--out", str(tmp_path / "run"), "--set", "min_episodes=1", "--set", "evaluate_episodes=0"]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    committed = tmp_path / "run" / "replay" / "committed.npy"
-    wait_until(lambda: committed.exists() and committed.read_bytes()[-8:] > bytes(8), "an episode")
+    held = tmp_path / "run" / "replay" / "held.npy"
+    wait_until(lambda: held.exists() and held.read_bytes()[-8:-4] > bytes(4), "an episode")  # the number of the next
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     yield process, [int(pid) for pid in children], tmp_path
     if process.poll() is None:
