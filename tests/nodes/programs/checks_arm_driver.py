@@ -226,6 +226,27 @@ def check_a_clock_that_jumps_back_stops_the_arm():
             arm.stopped_for(Status.CLOCK_JUMP)
 
 
+def check_a_clock_below_zero_ends_driver_and_guard_after_a_stop():
+    name, parameters = driver()
+    described = (name, parameters | {"use_sim_time": True})
+    guard = ("stop_guard", {key: value for key, value in described[1].items() if key != "autostart"})
+    with running(described, guard) as graph, Spinning("probe") as probe:
+        begin = time.monotonic_ns() - 100 * 10**9
+        with Arm(probe.node, lambda: time.monotonic_ns() - begin) as arm:
+            out = probe.node.create_publisher(Clock, "/clock", 10)
+            clock = probe.node.create_timer(0.01, lambda: out.publish(Clock(clock=arm.stamp(arm.clock()))))
+            arm.armed()
+            arm.moving()
+            arm.repeating()
+            clock.cancel()
+            below = Clock()
+            below.clock.sec = -5
+            probe.node.create_timer(0.01, lambda: out.publish(below))
+            until(lambda: not arm.twists[-1].any(), "a stop")
+            arm.stands()
+            until(lambda: graph.ended("arm_driver") or arm.status().state == Status.HOLDING, "it says what is wrong")
+
+
 def check_100_times_armed_and_disarmed():
     with armed() as arm:
         for _ in range(100):

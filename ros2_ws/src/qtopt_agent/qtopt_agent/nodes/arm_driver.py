@@ -149,7 +149,7 @@ class ArmDriver(LifecycleNode):
         self._core = None
 
     def _now(self) -> tuple[float, float]:
-        return self.get_clock().now().nanoseconds * 1e-9, time.monotonic()
+        return conversions.clock_of(self), time.monotonic()
 
     def _on_image(self, data: bytes) -> None:
         if self._core is None:

@@ -28,6 +28,14 @@ def seconds(stamp: Any) -> float:
     return float(stamp.sec + stamp.nanosec * 1e-9)
 
 
+def clock_of(node: Any) -> float:
+    """The node's time, s; -inf where its clock stands below zero, which rclpy does not tell."""
+    try:
+        return float(node.get_clock().now().nanoseconds * 1e-9)
+    except ValueError:
+        return -np.inf
+
+
 def time_of(value: float) -> Any:
     """`value`, s, as builtin_interfaces/Time; 0 where it is not known (NaN)."""
     total = round(value * 1e9) if np.isfinite(value) else 0

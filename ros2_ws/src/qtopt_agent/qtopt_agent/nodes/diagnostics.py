@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 
 from qtopt_agent.nodes import topics
+from qtopt_agent.nodes.conversions import clock_of, header
 from qtopt_agent.nodes.qos import RELIABLE
 
 OK, WARN, ERROR = 0, 1, 2
@@ -39,6 +40,4 @@ class Diagnostics:
             hardware_id=self._hardware_id,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self._node.get_clock().now().to_msg()
-        self._out.publish(message)
+        self._out.publish(DiagnosticArray(header=header(clock_of(self._node)), status=[status]))

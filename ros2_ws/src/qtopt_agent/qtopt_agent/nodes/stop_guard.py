@@ -57,7 +57,7 @@ class StopGuard(Node):
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
 
     def _on_pose(self, message: Any) -> None:
-        clock = self.get_clock().now().nanoseconds * 1e-9
+        clock = conversions.clock_of(self)
         try:
             pose = conversions.pose_in(self._frame, message)
         except InvalidInput as error:
@@ -79,7 +79,7 @@ class StopGuard(Node):
             self._alive.publish(Bool(data=not core.died))
         if not speaks:
             return
-        stamp = self.get_clock().now().nanoseconds * 1e-9
+        stamp = conversions.clock_of(self)
         if not self._poses:
             self._out.publish(TwistStamped(header=conversions.header(stamp, self._frame)))
         elif core.hold is not None:
