@@ -37,6 +37,7 @@ class Cell:
         self.last = None  # what the arm was told last: (position, velocity)
         self.overruled = False  # by the guard, since the driver last spoke
         self.shoved = False
+        self.streamed = None  # the last set point: position, yaw, stamp
 
     def awake(self, who):
         return self.bench.now >= self.asleep[who] and not (who == "driver" and self.dead)
@@ -74,6 +75,7 @@ class Cell:
             bench.times.append(bench.now)
             bench.places.append(bench.position)
             self.last = (setpoint.pose.position, setpoint.velocity)
+            self.streamed = setpoint.pose.position, setpoint.pose.yaw, bench.clock
             self._near(setpoint.pose.position)
 
     def _guard(self):
@@ -101,6 +103,9 @@ class Cell:
             self.guard.status(state)
         self.said.clear()
         bench = self.bench
+        if self.streamed is not None:
+            place, yaw, stamp = self.streamed
+            self.guard.setpoint((place, orientation_at(yaw, DOWN)), stamp, bench.clock)
         if "pose" not in bench.silent:
             orientation = orientation_at(bench.yaw, DOWN)
             self.guard.measured((bench.position, orientation), bench.stamp("pose"), bench.clock, bench.now)

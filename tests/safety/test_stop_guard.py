@@ -12,7 +12,7 @@ from .conftest import BOX
 
 PERIOD = 0.02  # s
 DOWN = (1.0, 0.0, 0.0, 0.0)
-MEASURED = (0.05, 0.0, 0.1)
+MEASURED, SETPOINT = (0.05, 0.0, 0.1), (0.07, 0.0, 0.1)
 CLOCK = 1000.0  # s by which the stamping clock is ahead of steady time
 
 
@@ -33,6 +33,7 @@ class Graph:
                 self.measured(pose, stamp)
             if driver is not None:
                 self.guard.status(driver)
+                self.guard.setpoint((SETPOINT, DOWN), self.now + CLOCK, self.now + CLOCK)
             self.said += self.guard.tick(self.now)
         return self
 
@@ -77,16 +78,34 @@ def test_the_arm_of_a_dead_driver_is_held_where_it_was_measured(state):
     ],
     ids=["NaN", "NaN orientation", "all zeros", "denormal", "silent", "unstamped", "old stamp", "ahead of the clock"],
 )
-def test_without_a_good_pose_an_arm_that_takes_poses_keeps_its_last_set_point(broken):
+def test_without_a_good_pose_the_drivers_last_set_point_is_held(broken):
     graph = Graph().run(1.0).run(1.0, None, **broken)
     assert graph.guard.died and graph.said == REPEATS
-    assert graph.guard.hold is None
+    np.testing.assert_allclose(graph.guard.hold[0], SETPOINT)
+
+
+def test_a_set_point_that_is_old_or_comes_after_the_drivers_last_word_is_not_its_own():
+    graph = Graph().run(1.0)
+    graph.run(0.2, None)
+    clock = graph.now + CLOCK
+    graph.guard.setpoint(((-0.1, 0.0, 0.1), DOWN), clock, clock)
+    graph.guard.status(DriverState.ARMED)
+    graph.guard.setpoint(((-0.1, 0.1, 0.1), DOWN), clock - 5.0, clock)
+    graph.run(1.0, None, pose=None)
+    np.testing.assert_allclose(graph.guard.hold[0], SETPOINT)
+
+
+def test_nothing_is_held_beside_a_stranger_where_the_pose_is_not_known():
+    graph = Graph().run(1.0)
+    graph.guard.watched(["/intruder"])
+    graph.run(1.0, None, pose=None)
+    assert graph.guard.died and graph.guard.hold is None
 
 
 def test_a_frozen_pose_is_no_place_to_go_back_to():
     graph = Graph().run(0.1, pose=((-0.1, 0.0, 0.1), DOWN))
     graph.run(1.0, stamp=graph.now + CLOCK).run(1.0, None, stamp=graph.now + CLOCK)
-    assert graph.guard.hold is None
+    np.testing.assert_allclose(graph.guard.hold[0], SETPOINT)
 
 
 def test_nor_is_one_that_came_once():
@@ -94,9 +113,8 @@ def test_nor_is_one_that_came_once():
     graph.run(graph.silence - 2 * PERIOD, None)
     graph.now += 3 * PERIOD
     graph.measured(((-0.1, 0.0, 0.1), DOWN))
-    assert graph.guard.tick(graph.now) and graph.guard.hold is None
-    graph.run(0.1, None)
-    np.testing.assert_allclose(graph.guard.hold[0], MEASURED)
+    assert graph.guard.tick(graph.now)
+    np.testing.assert_allclose(graph.guard.hold[0], SETPOINT)
 
 
 def test_nor_one_that_is_turned_further_than_the_arm_can_turn():
@@ -104,7 +122,8 @@ def test_nor_one_that_is_turned_further_than_the_arm_can_turn():
     graph.run(graph.silence - 2 * PERIOD, None)
     graph.now += 3 * PERIOD
     graph.measured((MEASURED, (0.0, 0.0, 0.0, 1.0)))
-    assert graph.guard.tick(graph.now) and graph.guard.hold is None
+    assert graph.guard.tick(graph.now)
+    np.testing.assert_allclose(graph.guard.hold[0], SETPOINT)
 
 
 def test_an_old_pose_that_comes_late_does_not_pass_for_the_fresh_one():

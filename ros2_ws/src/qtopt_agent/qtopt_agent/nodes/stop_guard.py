@@ -37,6 +37,8 @@ class StopGuard(Node):
         self._poses = profile.driver.output == Output.POSE
         kind = PoseStamped if self._poses else TwistStamped
         self.create_subscription(SafetyStatus, topics.SAFETY, self._on_status, RELIABLE)
+        if self._poses:
+            self.create_subscription(kind, profile.output_topic, self._on_setpoint, SENSOR)
         # Where the pose comes from tf, the driver publishes it there.
         self.create_subscription(PoseStamped, profile.pose_topic or topics.POSE, self._on_pose, SENSOR)
         self._out = self.create_publisher(kind, profile.output_topic, SETPOINT)
@@ -56,6 +58,10 @@ class StopGuard(Node):
         except InvalidInput as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
 
+    def _on_setpoint(self, message: Any) -> None:
+        stamp = conversions.seconds(message.header.stamp)
+        self._core.setpoint(conversions.pose_values(message), stamp, conversions.clock_of(self))
+
     def _on_pose(self, message: Any) -> None:
         clock = conversions.clock_of(self)
         try:
@@ -68,7 +74,7 @@ class StopGuard(Node):
     def _look(self) -> None:
         core, now = self._core, time.monotonic()
         knew = core.died
-        core.watched(self._watch.strangers() if core.died else ())
+        core.watched(self._watch.strangers())
         speaks = core.tick(now)
         if core.died and not knew:
             mute = self._poses and core.hold is None
