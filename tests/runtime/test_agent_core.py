@@ -78,7 +78,7 @@ class Stack:
 
     def _drive(self):
         setpoint = self.driver.tick(self.now)
-        if setpoint.streaming:
+        if setpoint is not None and setpoint.streaming:
             self.setpoints.append(setpoint)
             self.position, self.yaw = setpoint.pose.position, setpoint.pose.yaw
         report = self.driver.report

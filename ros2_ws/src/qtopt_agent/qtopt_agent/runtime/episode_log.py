@@ -61,7 +61,9 @@ class EpisodeLog:
     ) -> None:
         self.counts = Counts()
         self._root, self._guard = root, guard
-        self._say, self._warn = (lambda text: say(printable(text))), (lambda text: warn(printable(text)))
+        # On lines of their own: rclpy takes both for one call, and refuses one call with two severities.
+        self._say: Callable[[str], object] = lambda text: say(printable(text))
+        self._warn: Callable[[str], object] = lambda text: warn(printable(text))
         self._buffer, self._steady = buffer, steady
         self._writer = EpisodeWriter(root)
         self._images: OrderedDict[int, bytes] = OrderedDict()
