@@ -1,9 +1,11 @@
 """From messages to pictures: by cv_bridge where it is, else by perception/ingest.py, which gives the same bytes."""
 
+import os
 from typing import Any
 
 import cv2
 import numpy as np
+from rclpy.logging import get_logger
 from sensor_msgs.msg import CompressedImage, Image
 
 from qtopt_agent.core.errors import InvalidInput
@@ -11,8 +13,10 @@ from qtopt_agent.perception.ingest import COMPRESSED, RawImage, stored
 
 try:
     from cv_bridge import CvBridge
-except ImportError:  # without ROS 2, or beside a numpy that it was not built for
+except ImportError as error:  # without ROS 2, or beside a numpy that it was not built for
     CvBridge = None
+    if "AMENT_PREFIX_PATH" in os.environ:
+        get_logger("pictures").warning(f"cv_bridge does not load ({error}): pictures are read without it")
 
 
 def picture_type(topic: str) -> Any:
