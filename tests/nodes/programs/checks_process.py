@@ -79,7 +79,12 @@ def check_an_exception_in_any_thread_ends_the_node_with_it():
     class Threaded(Node):
         def __init__(self):
             super().__init__("threaded")
-            threading.Thread(target=lambda: Path("/nowhere/result.json").write_text("")).start()
+            self.thread = threading.Thread(target=lambda: Path("/nowhere/result.json").write_text(""))
+            self.thread.start()
+
+        def stop(self):
+            self.thread.join()  # what it says is not to be the next check's
+            return True
 
     code, _, said = ended(Threaded)
     assert code == 1 and said.splitlines()[-1].startswith("error: FileNotFoundError: "), said

@@ -121,9 +121,15 @@ class Observer:
 
     def told_to_stop(self, near=0.01):
         """Nothing comes after a stop, and no set point was ever outside the workspace box."""
+
+        def stays():
+            if not self.at_rest(near):
+                return False
+            time.sleep(0.3)  # whatever is still on its way: a hand that was braked eases to where it is
+            return self.at_rest(near)
+
         with suppress(AssertionError):
-            until(lambda: self.at_rest(near), "a stop", 20.0)
-        time.sleep(0.3)  # whatever is still on its way
+            until(stays, "a stop", 20.0)
         assert self.at_rest(near), f"told {self.setpoints[-5:]}, the arm is at {self.measured[-1]}"
         low, high = np.array(BOX["workspace.low"]), np.array(BOX["workspace.high"])
         told = np.array([place(each) for each in list(self.setpoints) if isinstance(each, PoseStamped)])
