@@ -34,7 +34,7 @@ from qtopt_agent.models.store import describe, load
 from qtopt_agent.policies import TorchScriptPolicy
 from qtopt_agent.policies.scripted_module import script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
-from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 
 DEFAULT = "cem 64x2"

@@ -1,8 +1,8 @@
-"""Sense, decide, guard, act; log and learn where asked. Arguments: --show-args; nodes: qtopt_agent/nodes/graph.py."""
+"""Sense, decide, guard, act; log and learn where asked. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
 
 from launch import LaunchDescription
 
-from qtopt_agent.nodes.ros_launch import description
+from qtopt_agent.graph.ros_launch import description
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,8 +1,8 @@
-"""Publish what an episode recorded. Arguments: --show-args; nodes: qtopt_agent/nodes/graph.py."""
+"""Publish what an episode recorded. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
 
 from launch import LaunchDescription
 
-from qtopt_agent.nodes.ros_launch import description
+from qtopt_agent.graph.ros_launch import description
 
 
 def generate_launch_description() -> LaunchDescription:

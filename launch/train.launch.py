@@ -1,8 +1,8 @@
-"""Learn from a folder of episodes, publish models. Arguments: --show-args; nodes: qtopt_agent/nodes/graph.py."""
+"""Learn from a folder of episodes, publish models. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
 
 from launch import LaunchDescription
 
-from qtopt_agent.nodes.ros_launch import description
+from qtopt_agent.graph.ros_launch import description
 
 
 def generate_launch_description() -> LaunchDescription:

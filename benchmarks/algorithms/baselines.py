@@ -21,8 +21,8 @@ from benchmarks.algorithms.measure import Act
 from benchmarks.algorithms.tasks import Environment, Task
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.q_functions.base import METRES_PER_UNIT
-from qtopt_agent.runtime.environment_runner import EnvironmentRunner
-from qtopt_agent.runtime.environment_training import warm_up_episodes
+from qtopt_agent.rollouts.environment_runner import EnvironmentRunner
+from qtopt_agent.training.environment import warm_up_episodes
 
 NOISE = 0.1  # on DDPG's and TD3's actions, as a share of their range to either side: as in the manual's examples
 

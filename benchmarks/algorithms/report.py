@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.algorithms.studies import STUDIES
 from benchmarks.algorithms.tasks import TASKS
-from qtopt_agent.runtime.intervals import wilson
+from qtopt_agent.rollouts.intervals import wilson
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"(<!-- measured: (\S+) -->\n).*?(<!-- end of measured -->)", re.DOTALL)

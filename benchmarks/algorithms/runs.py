@@ -16,7 +16,7 @@ from benchmarks.algorithms.tasks import TASKS, Task
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.learning.parts import evaluation_maximizer
 from qtopt_agent.learning.preset import load_preset
-from qtopt_agent.runtime.environment_training import EnvironmentTraining
+from qtopt_agent.training.environment import EnvironmentTraining
 
 POINTS = 10  # of a learning curve
 BASELINE = "sb3-"  # what names of algorithms that are not ours begin with

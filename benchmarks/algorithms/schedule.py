@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from benchmarks.algorithms.runs import Job, run
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.runtime.interrupts import ctrl_c_held, first_interrupt
-from qtopt_agent.runtime.memory import keep_freed_memory
+from qtopt_agent.processes.interrupts import ctrl_c_held, first_interrupt
+from qtopt_agent.processes.memory import keep_freed_memory
 
 POLL = 0.2  # s
 

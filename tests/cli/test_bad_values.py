@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
-from qtopt_agent.runtime import decision_speed, rollouts, simulation_speed
-from qtopt_agent.runtime.training import Training
+from qtopt_agent.rollouts import parallel
+from qtopt_agent.speed import decisions, simulation
+from qtopt_agent.training.run import Training
 from qtopt_agent.standalone import processes
 
 from ..conftest import FUZZ
@@ -41,10 +42,10 @@ def idle(monkeypatch, tmp_path):
     (tmp_path / "here").touch()
     monkeypatch.setattr("typer.testing._get_command", lambda app: ROOT)  # made once, not for each of the inputs
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rollouts, "ProcessPoolExecutor", begin)
+    monkeypatch.setattr(parallel, "ProcessPoolExecutor", begin)
     monkeypatch.setattr(Training, "run", begin)
-    monkeypatch.setattr(decision_speed, "measure_decisions", begin)
-    monkeypatch.setattr(simulation_speed, "measure_simulation", begin)
+    monkeypatch.setattr(decisions, "measure_decisions", begin)
+    monkeypatch.setattr(simulation, "measure_simulation", begin)
     monkeypatch.setattr(processes, "Processes", begin)
 
 

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from qtopt_agent.cli.bench_simulate import CASES
 from qtopt_agent.cli.main import app
-from qtopt_agent.runtime import simulation_speed
-from qtopt_agent.runtime.simulation_speed import measure_simulation
+from qtopt_agent.speed import simulation
+from qtopt_agent.speed.simulation import measure_simulation
 
 
 def test_it_writes_a_row_for_every_case(tmp_path):
@@ -25,7 +25,7 @@ def test_it_writes_a_row_for_every_case(tmp_path):
 def test_steps_and_resets_are_timed_apart(monkeypatch):
     """On a clock that only moves while the robot works: 10 ms a step, 70 ms a reset."""
     clock = 0.0
-    make_robot = simulation_speed.make_robot
+    make_robot = simulation.make_robot
 
     def slow(*arguments):
         robot = make_robot(*arguments)
@@ -42,7 +42,7 @@ def test_steps_and_resets_are_timed_apart(monkeypatch):
         robot.reset = after(robot.reset, 0.070)
         return robot
 
-    monkeypatch.setattr(simulation_speed, "make_robot", slow)
-    monkeypatch.setattr(simulation_speed.time, "perf_counter", lambda: clock)
+    monkeypatch.setattr(simulation, "make_robot", slow)
+    monkeypatch.setattr(simulation.time, "perf_counter", lambda: clock)
     speed = measure_simulation(image_px=0, objects=1, seconds=0.5)
     assert (speed.control_steps_per_s, speed.reset_ms) == pytest.approx((100, 70))

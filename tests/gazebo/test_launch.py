@@ -9,7 +9,7 @@ pytest.importorskip("yaml")
 from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
-from qtopt_agent.nodes.graph import build
+from qtopt_agent.graph.description import build
 
 MODELS = Path(__file__).parents[2] / "models"
 

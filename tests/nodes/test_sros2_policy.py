@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qtopt_agent.nodes import topics
+from qtopt_agent.graph import topics
 
 PACKAGE = Path(__file__).parents[2] / "ros2_ws/src/qtopt_agent"
 NAMES = [value.strip("/") for name, value in vars(topics).items() if name.isupper() and isinstance(value, str)]
@@ -49,5 +49,5 @@ def test_every_node_that_says_how_it_does_may(allowed):
 
 
 def test_every_node_that_the_launch_files_start_has_an_enclave(allowed):
-    started = set(re.findall(r'_node\("(\w+)"', (PACKAGE / "qtopt_agent/nodes/graph.py").read_text()))
+    started = set(re.findall(r'_node\("(\w+)"', (PACKAGE / "qtopt_agent/graph/description.py").read_text()))
     assert started - {"replay"} <= {node for node, _, _ in allowed}

@@ -9,7 +9,7 @@ from gymnasium.utils.env_checker import check_env
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import LOWDIM
-from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.environment import ENVIRONMENT_ID
 from qtopt_agent.simulation.scripted import ScriptedPolicy

@@ -9,7 +9,7 @@ import vhacdx
 
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.profile import LOWDIM
-from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.mesh_files import read_mesh
 from qtopt_agent.simulation.meshes import MAX_WIDTH, _mass, _read_cache, load_mesh, load_meshes

@@ -10,7 +10,7 @@ from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import COMPACT, LOWDIM
-from qtopt_agent.runtime.episode_runner import EpisodeRunner
+from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.layout import LIFT_HEIGHT
 from qtopt_agent.simulation.robot import SimulatedRobot

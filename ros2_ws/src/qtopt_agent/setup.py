@@ -49,7 +49,7 @@ NODES = (
     "trainer",
 )
 # `ros2 run` finds nodes as programs; where ROS 2 is not installed, `qtopt launch` starts the modules themselves.
-programs = [f"{node} = qtopt_agent.nodes.program:main" for node in NODES] if "AMENT_PREFIX_PATH" in os.environ else []
+programs = [f"{node} = qtopt_agent.graph.program:main" for node in NODES] if "AMENT_PREFIX_PATH" in os.environ else []
 
 setup(
     name="qtopt_agent",

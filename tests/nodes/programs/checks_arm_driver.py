@@ -18,8 +18,8 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import settings
-from qtopt_agent.nodes.parameters import declare
+from qtopt_agent.graph import settings
+from qtopt_agent.graph.parameters import declare
 from qtopt_agent.standalone.processes import NodeDescription
 
 QUICK = {"ages": {"camera": 0.4, "gripper": 1.0, "pose": 1.0, "command": 0.5, "driver": 0.3}}

@@ -11,8 +11,8 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import process
-from qtopt_agent.nodes.process import refused, run_node
+from qtopt_agent.graph import process
+from qtopt_agent.graph.process import refused, run_node
 
 PERIOD = 0.005  # s
 

@@ -9,7 +9,7 @@ from qtopt_agent.cli.progress import progress
 from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 
 if TYPE_CHECKING:
-    from qtopt_agent.runtime.decision_speed import DecisionSpeed
+    from qtopt_agent.speed.decisions import DecisionSpeed
 
 
 def decide(
@@ -37,7 +37,7 @@ def decide(
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.runtime.decision_speed import DecisionSpeed, measure_decisions
+    from qtopt_agent.speed.decisions import DecisionSpeed, measure_decisions
 
     chosen = [get_profile(name.strip()) for name in profiles.split(",")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

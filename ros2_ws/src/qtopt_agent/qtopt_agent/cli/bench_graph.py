@@ -34,8 +34,8 @@ def graph(
     from rich.console import Console
 
     from qtopt_agent.models import store as model_store
-    from qtopt_agent.nodes.graph import arm_file
-    from qtopt_agent.runtime.released import find_model, released_models
+    from qtopt_agent.graph.description import arm_file
+    from qtopt_agent.models.released import find_model, released_models
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import NodeDescription
 
@@ -104,7 +104,7 @@ def _measure(node: "NodeDescription", part: dict[str, Any]) -> dict[str, Any]:
     from qtopt_agent.standalone.processes import Processes, loopback
 
     module, start = (
-        "qtopt_agent.nodes.graph_bench",
+        "qtopt_agent.speed.graph",
         "import sys, importlib as i; i.import_module(sys.argv.pop(1)).main()",
     )
     runner = ("-c", start) if ros_is_installed() else ("-m", "qtopt_agent.standalone.run")

@@ -22,7 +22,7 @@ def simulate(
     """
     from dataclasses import asdict
 
-    from qtopt_agent.runtime.simulation_speed import measure_simulation
+    from qtopt_agent.speed.simulation import measure_simulation
 
     with progress() as bar:
         rows = [measure_simulation(*case, seconds, seed) for case in bar.track(CASES, description="simulating")]

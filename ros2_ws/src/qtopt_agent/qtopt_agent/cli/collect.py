@@ -36,9 +36,9 @@ def collect(
     Each becomes a rosbag2 bag (MCAP). Ctrl-C ends with the episodes that are under way.
     """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.runtime import evaluator
-    from qtopt_agent.runtime.released import find_model
-    from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
+    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.models.released import find_model
+    from qtopt_agent.rollouts.parallel import RolloutPlan, usable_cores
 
     if policy not in ("scripted", "random"):
         from qtopt_agent.models.store import verify
@@ -47,7 +47,7 @@ def collect(
         profile = verify(Path(policy))["profile"]
     plan = RolloutPlan(policy, get_profile(profile), objects, parse_clutter(clutter), seed, max_meshes, out)
     with progress_bar(episodes, "collecting") as (on_done, on_mesh):
-        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
+        result, _ = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     if printed_as_json(json_file, result.to_json()):
         return
     typer.echo(describe_success(result))

@@ -41,9 +41,9 @@ def demo(
     """
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.models.store import latest, verify
-    from qtopt_agent.runtime import evaluator, media
-    from qtopt_agent.runtime.released import find_model, released_models
-    from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
+    from qtopt_agent.rollouts import evaluation, pictures
+    from qtopt_agent.models.released import find_model, released_models
+    from qtopt_agent.rollouts.parallel import RolloutPlan, usable_cores
 
     model = find_model(model) if model else latest(released_models())
     profile = get_profile(verify(model)["profile"])
@@ -52,11 +52,11 @@ def demo(
         str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, recorded, picture=PICTURE
     )
     with progress_bar(episodes, "grasping") as (on_done, on_mesh):
-        result, rollouts = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
+        result, rollouts = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     pictures = [rollout.pictures for rollout in rollouts if rollout.pictures is not None]
     successes = [rollout.success for rollout in rollouts]
-    media.save_png(media.contact_sheet(pictures, successes), out / "grasps.png")
-    media.save_gif(media.animation(pictures, successes), out / "grasps.gif")
+    pictures.save_png(pictures.contact_sheet(pictures, successes), out / "grasps.png")
+    pictures.save_gif(pictures.animation(pictures, successes), out / "grasps.gif")
     if printed_as_json(json_file, result.to_json()):
         return
     typer.echo(f"model {model.name}, {objects} objects, {clutter} in the bin")

@@ -39,9 +39,9 @@ def evaluate(
     """
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.models.store import check_recordable, record_evaluation, verify
-    from qtopt_agent.runtime import evaluator
-    from qtopt_agent.runtime.released import find_model
-    from qtopt_agent.runtime.rollouts import RolloutPlan, usable_cores
+    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.models.released import find_model
+    from qtopt_agent.rollouts.parallel import RolloutPlan, usable_cores
 
     model = find_model(model)
     if record:
@@ -49,7 +49,7 @@ def evaluate(
     profile = get_profile(verify(model)["profile"])
     plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, policy_pt=policy_pt)
     with progress_bar(episodes, "grasping") as (on_done, on_mesh):
-        result, _ = evaluator.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
+        result, _ = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     if record:
         record_evaluation(model, result.to_json())
     if printed_as_json(json_file, result.to_json()):

@@ -26,7 +26,7 @@ def export(
 
     A model is a folder with policy.pt (TorchScript), q.safetensors and manifest.json.
     """
-    from qtopt_agent.runtime.export import export_run
+    from qtopt_agent.training.export import export_run
 
     folder = export_run(run, store, version, samples, elites, iterations, maximizer)
     if printed_as_json(json_file, {"model": version, "folder": folder}):

@@ -17,7 +17,7 @@ def launch(
 
     The nodes are processes that talk over DDS. Where ROS 2 is installed, `ros2 launch` does it instead.
     """
-    from qtopt_agent.runtime.interrupts import first_interrupt
+    from qtopt_agent.processes.interrupts import first_interrupt
 
     # Noted from here on: what Ctrl-C raises in the middle of an import may be swallowed there.
     with first_interrupt() as interrupted:
@@ -32,7 +32,7 @@ def _launch(graph: str, arguments: list[str], show_args: bool, network: bool, in
     import textwrap
 
     from qtopt_agent.core.errors import InvalidInput
-    from qtopt_agent.nodes.graph import ENDING, GRAPHS, build
+    from qtopt_agent.graph.description import ENDING, GRAPHS, build
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.names import domain_id
     from qtopt_agent.standalone.processes import Processes, loopback

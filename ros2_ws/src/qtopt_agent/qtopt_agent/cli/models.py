@@ -20,7 +20,7 @@ def list_models(
     The exit code is 1 where a model is broken.
     """
     from qtopt_agent.models import store as model_store
-    from qtopt_agent.runtime.released import released_models
+    from qtopt_agent.models.released import released_models
 
     store = store or released_models()
     listed = model_store.list_models(store)
@@ -58,7 +58,7 @@ def verify(
     from qtopt_agent.models import store as model_store
     from qtopt_agent.models.manifest import MANIFEST
     from qtopt_agent.models.signatures import read_trusted
-    from qtopt_agent.runtime.released import find_model
+    from qtopt_agent.models.released import find_model
 
     folder, keys, problem = find_model(model), read_trusted(trusted) if trusted else None, ""
     if not (folder / MANIFEST).exists():
@@ -109,7 +109,7 @@ def sign(
     """
     from qtopt_agent.models import store as model_store
     from qtopt_agent.models.signatures import fingerprint
-    from qtopt_agent.runtime.released import find_model
+    from qtopt_agent.models.released import find_model
 
     folder = find_model(model)
     version, signer = folder.resolve().name, fingerprint(model_store.sign(folder, key))

@@ -10,8 +10,8 @@ import typer
 from qtopt_agent.cli.progress import progress
 
 if TYPE_CHECKING:
-    from qtopt_agent.runtime.evaluator import EvaluationResult
-    from qtopt_agent.runtime.rollouts import Rollout
+    from qtopt_agent.rollouts.evaluation import EvaluationResult
+    from qtopt_agent.rollouts.parallel import Rollout
 
 Model = Annotated[Path, typer.Option(help="A model: its folder, or a released one's name.")]
 NewestModel = Annotated[

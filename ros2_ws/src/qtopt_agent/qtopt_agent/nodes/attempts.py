@@ -16,12 +16,12 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool
 
 from qtopt_agent.core.errors import QtoptError, StorageError
-from qtopt_agent.nodes import settings, topics
-from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.graph import settings, topics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.runtime.agent_values import Outcome
-from qtopt_agent.runtime.intervals import wilson
+from qtopt_agent.agent.values import Outcome
+from qtopt_agent.rollouts.intervals import wilson
 from qtopt_agent.safety.commands import DriverState
 
 START_TIME = 60.0  # s for the rest of the graph to come up

@@ -8,10 +8,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import diagnostics, settings
+from qtopt_agent.graph import settings
+from qtopt_agent.nodes import diagnostics
 from qtopt_agent.nodes.conversions import image_message
-from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import SENSOR
 from qtopt_agent.perception.camera_watch import CameraWatch
 from qtopt_agent.perception.cameras import Camera, CameraStalled, FolderCamera, V4L2Camera, VideoCamera

@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.runtime.agent_values import AgentCommand, DriverStatus, Goal, GraspResult, StepRecord
+from qtopt_agent.agent.values import AgentCommand, DriverStatus, Goal, GraspResult, StepRecord
 from qtopt_agent.safety.commands import CommandReport, DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.tool_pose import orientation_at

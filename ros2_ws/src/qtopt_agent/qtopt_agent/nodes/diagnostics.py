@@ -10,7 +10,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 
-from qtopt_agent.nodes import topics
+from qtopt_agent.graph import topics
 from qtopt_agent.nodes.conversions import clock_of, header
 from qtopt_agent.nodes.qos import RELIABLE
 

@@ -12,7 +12,7 @@ from rclpy.action import ActionClient
 
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.runtime.arm_profile import GripperProfile
+from qtopt_agent.safety.arm_profile import GripperProfile
 from qtopt_agent.safety.gripper_goals import GripperGoals
 
 

@@ -13,9 +13,9 @@ from sensor_msgs.msg import Image
 from qtopt_agent.core.errors import CorruptEpisode
 from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import mcap_file
-from qtopt_agent.nodes import settings, topics
-from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.graph import settings, topics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
 
 MEETING_TIME = 1.0  # s for subscribers to be found before the first message

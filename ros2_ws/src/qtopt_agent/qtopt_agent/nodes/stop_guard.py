@@ -13,12 +13,13 @@ from rclpy.node import Node
 from std_msgs.msg import Bool
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes import conversions, diagnostics, settings, topics
-from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.graph import settings, topics
+from qtopt_agent.nodes import conversions, diagnostics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.nodes.strangers import StrangerWatch
-from qtopt_agent.runtime.arm_profile import arm_profile
+from qtopt_agent.safety.arm_profile import arm_profile
 from qtopt_agent.safety.driver_settings import Output
 from qtopt_agent.safety.stop_guard import StopGuardCore
 

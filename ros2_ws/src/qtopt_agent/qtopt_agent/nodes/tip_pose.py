@@ -8,7 +8,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.time import Time
 from tf2_ros import Buffer, TransformException, TransformListener
 
-from qtopt_agent.nodes import conversions, topics
+from qtopt_agent.graph import topics
+from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.qos import SENSOR
 
 PERIOD = 0.01  # s

@@ -9,11 +9,12 @@ from qtopt_msgs.srv import LoadModel
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from qtopt_agent.nodes import diagnostics, settings, topics
-from qtopt_agent.nodes.parameters import declare
-from qtopt_agent.nodes.process import run_node
+from qtopt_agent.graph import settings, topics
+from qtopt_agent.nodes import diagnostics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import LATCHED
-from qtopt_agent.runtime.trainer import Trainer, TrainerSettings, TrainerState
+from qtopt_agent.training.trainer import Trainer, TrainerSettings, TrainerState
 
 REMINDER = 30.0  # s between two words on what is waited for
 

@@ -63,7 +63,7 @@ def start(module: str, prepare: Callable[[], object] = lambda: None) -> int:
 
 
 def _stand_in() -> None:
-    from qtopt_agent.runtime.memory import keep_freed_memory
+    from qtopt_agent.processes.memory import keep_freed_memory
     from qtopt_agent.standalone.hooks import install  # takes a third of a second
 
     keep_freed_memory()  # a camera image is received six times faster

@@ -1,0 +1,285 @@
+"""One grasp attempt after another, driven by messages and a clock: what the agent node is a thin shell around."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qtopt_agent.core.action import Action
+from qtopt_agent.core.episode import Episode, Step
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.policy import Policy
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.episodes.writer import new_episode_id
+from qtopt_agent.models import store as model_store
+from qtopt_agent.models.manifest import Manifest
+from qtopt_agent.models.signatures import TrustedKeys
+from qtopt_agent.agent.inputs import AgentInputs, NotReady
+from qtopt_agent.agent.values import (
+    AgentCommand,
+    AgentOutput,
+    AgentSettings,
+    DriverStatus,
+    Goal,
+    GraspResult,
+    Outcome,
+    Phase,
+    StepRecord,
+)
+from qtopt_agent.safety.commands import NOTHING, DriverState, MotionCommand
+
+
+@dataclass
+class _Pending:
+    """A decision whose motion is under way."""
+
+    command: AgentCommand
+    observation: Observation
+    action: Action
+    executed: Action = NOTHING
+    done: float = 0.0
+
+
+class AgentCore:
+    """Feed it through `inputs`, `status` and `judged`; call `tick` often and publish what it returns.
+
+    `cancel`, `judged`, `status`, `load_model` and `inputs` may be used from other threads; `tick` and `begin` belong to
+    one. writer: names this run of this agent. clock: the time that stamps messages, steady: one that never jumps, s.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        settings: AgentSettings,
+        writer: str,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.inputs = AgentInputs(profile, settings.inputs)
+        self.phase = Phase.OBSERVING
+        self.q = float("nan")
+        self.profile, self._settings, self._writer = profile, settings, writer
+        self._clock, self._steady = clock, steady
+        self._policy: Policy | None = None
+        self._goal: Goal | None = None
+        self._cancelled = threading.Event()
+        self._verdict: bool | None = None
+        self._status: DriverStatus | None = None
+        self._status_heard = -np.inf
+        self._sequence = 0
+        self._pending: _Pending | None = None
+        self._sent = -np.inf
+        self._episode_id = ""
+        self._steps: list[Step] = []
+        self._last: Observation | None = None
+        self._final: Observation | None = None
+
+    @property
+    def model_version(self) -> str:
+        """The model that decides next; empty before the first is loaded."""
+        return self._policy.name if self._policy else ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an attempt is under way."""
+        return self._goal is not None
+
+    @property
+    def steps(self) -> int:
+        """Steps of this attempt, or the last one, that are complete."""
+        return len(self._steps)
+
+    @property
+    def observed(self) -> Observation | None:
+        """What the last decision of this attempt was made from; None before the first."""
+        return self._last
+
+    def load_model(self, folder: Path, trusted: TrustedKeys | None = None) -> Manifest:
+        """Decide with the model in `folder` from the next decision on; with `trusted`, one of these keys has signed it.
+
+        Builds it in the calling thread: raises IncompatibleModel or InvalidInput and keeps the old one.
+        """
+        policy = model_store.load(folder, self.profile, trusted)
+        self.use(policy)
+        return model_store.describe(folder)
+
+    def use(self, policy: Policy) -> None:
+        """Decide with `policy` from the next decision on."""
+        self._policy = policy  # one assignment: a decision under way keeps the policy that it began with
+
+    def status(self, status: DriverStatus) -> None:
+        """The arm driver has spoken."""
+        self._status, self._status_heard = status, self._steady()
+
+    def judged(self, success: bool) -> None:
+        """The success detector has judged the attempt that waits for it."""
+        self._verdict = success
+
+    def cancel(self) -> None:
+        """End the attempt. A decision under way is dropped, a motion is stopped by a command to stop."""
+        self._cancelled.set()
+
+    def begin(self, goal: Goal) -> str:
+        """Begin an attempt and return its id. Raises InvalidInput if one is under way or no model is loaded."""
+        if self.busy:
+            raise InvalidInput(f"attempt {self._episode_id} is under way; the arm makes one at a time")
+        if self._policy is None:
+            raise InvalidInput("no model is loaded")
+        if goal.max_steps < 0 or not 0 <= goal.timeout < np.inf:
+            raise InvalidInput(f"max_steps {goal.max_steps}, timeout {goal.timeout} s: expected 0 or more")
+        self._goal = goal
+        self._limit = min(goal.max_steps or self.profile.max_steps, self.profile.max_steps)
+        self._rng = np.random.default_rng(goal.seed % 2**64)
+        self._episode_id = new_episode_id()
+        self._steps = []
+        self._last = self._final = None
+        self._pending, self._verdict, self._armed = None, None, False
+        self._began, self._not_before = self._steady(), self._clock()
+        self.q = float("nan")
+        self._cancelled.clear()
+        self.inputs.forget_size()
+        self._enter(Phase.OBSERVING, self._began)
+        return self._episode_id
+
+    def tick(self) -> AgentOutput:
+        """Go on with the attempt as far as the inputs allow; never blocks longer than one decision."""
+        clock, now = self._clock(), self._steady()
+        if self._goal is None:
+            return AgentOutput()
+        if self._cancelled.is_set():
+            return self._end(Outcome.CANCELLED, "cancelled", clock)
+        if 0 < self._goal.timeout <= now - self._began:
+            return self._end(Outcome.TIMEOUT, f"not done within {self._goal.timeout} s", clock)
+        if now - max(self._status_heard, self._began) > self._settings.status_timeout:
+            return self._end(Outcome.SAFETY_STOP, "the arm driver is silent", clock)
+        status = self._status
+        if status is None:
+            return AgentOutput()
+        if status.state == DriverState.ARMED:
+            self._armed = True
+        elif not self._armed and now - self._began <= self._settings.status_timeout:
+            return AgentOutput()  # it may just have been armed: this status may be older than the goal
+        else:
+            return self._end(Outcome.SAFETY_STOP, f"the arm driver is {status.state.name}: {status.text}", clock)
+        if self.phase == Phase.MOVING:
+            return self._move(status, clock, now)
+        if self.phase == Phase.JUDGING:
+            return self._judge(clock, now)
+        return self._decide(clock, now)
+
+    def _enter(self, phase: Phase, now: float) -> None:
+        self.phase, self._since = phase, now
+
+    def _decide(self, clock: float, now: float) -> AgentOutput:
+        policy = self._policy
+        assert policy is not None  # `begin` asks for one
+        try:
+            observation = self.inputs.observe(clock, self._not_before, len(self._steps) / self.profile.max_steps)
+        except NotReady as reason:
+            if now - self._since > self._settings.input_timeout:
+                return self._end(Outcome.NO_INPUT, str(reason), clock)
+            return AgentOutput()
+        self._last = observation
+        self.phase = Phase.DECIDING
+        try:
+            decision = policy.decide(observation, self._rng)
+            action = Action.from_vector(self.profile.action_space.project(decision.action))
+        except InvalidInput as error:
+            return self._end(Outcome.INFERENCE_FAILED, str(error), clock)
+        if self._cancelled.is_set():
+            return self._end(Outcome.CANCELLED, "cancelled while deciding", clock)
+        self._sequence += 1
+        motion = MotionCommand(action, self._writer, self._sequence, observation.stamp)
+        command = AgentCommand(motion, decision.q, policy.name, self._clock())
+        self._pending, self.q = _Pending(command, observation, action), decision.q
+        self._sent = self._steady()
+        self._enter(Phase.MOVING, self._sent)
+        return AgentOutput(command)
+
+    def _move(self, status: DriverStatus, clock: float, now: float) -> AgentOutput:
+        pending = self._pending
+        assert pending is not None  # there is one in this phase
+        answered = (status.writer, status.sequence) == (self._writer, pending.command.motion.sequence)
+        if not answered or status.moving:
+            if now - self._since > self._settings.motion_timeout:
+                return self._end(Outcome.SAFETY_STOP, "the motion did not end in time", clock)
+            if now - self._sent < self._settings.repeat:
+                return AgentOutput()
+            self._sent = now
+            return AgentOutput(pending.command)
+        pending.executed, pending.done = status.allowed, clock
+        self._not_before = clock
+        if pending.action.terminate or len(self._steps) + 1 >= self._limit:
+            self._enter(Phase.JUDGING, now)
+            return AgentOutput()
+        self._enter(Phase.OBSERVING, now)
+        return AgentOutput(step=self._complete(pending, terminal=False, success=False))
+
+    def _judge(self, clock: float, now: float) -> AgentOutput:
+        waited = now - self._since
+        if self._final is None:
+            try:
+                self._final = self.inputs.observe(
+                    clock, self._not_before, (len(self._steps) + 1) / self.profile.max_steps
+                )
+            except NotReady as reason:
+                if waited > self._settings.input_timeout:
+                    return self._end(Outcome.NO_INPUT, f"after the last motion: {reason}", clock)
+                return AgentOutput()
+        if self._verdict is None and waited <= self._settings.judge_timeout:
+            return AgentOutput()
+        pending = self._pending
+        assert pending is not None  # the last motion
+        judged, success = self._verdict is not None, bool(self._verdict)
+        record = self._complete(pending, terminal=True, success=success)
+        outcome = Outcome.TERMINATED if pending.action.terminate else Outcome.STEP_LIMIT
+        message = ("an object is held" if success else "nothing is held") if judged else "no success detector answered"
+        return AgentOutput(step=record, finished=self._close(outcome, success, judged, message))
+
+    def _complete(self, pending: _Pending, terminal: bool, success: bool) -> StepRecord:
+        command = pending.command
+        step = Step(
+            pending.observation,
+            pending.action.to_vector(),
+            pending.executed.to_vector(),
+            self.profile.reward(terminal, success),
+            terminal,
+            command.q,
+            command.inference_stamp,
+            pending.done,
+        )
+        self._steps.append(step)
+        self._pending = None
+        return StepRecord(len(self._steps) - 1, step, command.model_version)
+
+    def _end(self, outcome: Outcome, message: str, clock: float) -> AgentOutput:
+        """Give up: tell the arm to stop; a step that was not carried out whole is not recorded."""
+        self._sequence += 1
+        stop = Action(np.zeros(3, np.float32), 0.0, terminate=True)
+        motion = MotionCommand(stop, self._writer, self._sequence, clock)
+        command = AgentCommand(motion, float("nan"), self.model_version, clock)
+        return AgentOutput(command, finished=self._close(outcome, False, False, message))
+
+    def _close(self, outcome: Outcome, success: bool, judged: bool, message: str) -> GraspResult:
+        goal, final = self._goal, self._final or self._last
+        assert goal is not None  # callers have checked
+        self._goal = None
+        episode = None
+        if final is not None:
+            truncated = not (self._steps and self._steps[-1].terminal)
+            episode = Episode(
+                self._episode_id,
+                tuple(self._steps),
+                final,
+                success,
+                truncated,
+                self.profile.name,
+                self.model_version,
+                "greedy",
+                goal.seed,
+            )
+        return GraspResult(outcome, success, judged, self._episode_id, episode, message)

@@ -1,0 +1,66 @@
+"""How a running agent comes to another model: tried first, checked, and never at the cost of the one it has."""
+
+import threading
+from pathlib import Path
+
+from qtopt_agent.core.errors import IncompatibleModel
+from qtopt_agent.models.manifest import Manifest
+from qtopt_agent.models.signatures import TrustedKeys
+from qtopt_agent.models.store import list_models, model_in
+from qtopt_agent.models.trial import Trial, TrialAbandoned
+from qtopt_agent.agent.agent_core import AgentCore
+
+
+class ModelChanges:
+    """Its methods may be called from any thread, but not from the one that decides: a trial takes seconds.
+
+    trusted: public keys, one of which must have signed a model; None for any model.
+    """
+
+    def __init__(self, core: AgentCore, trusted: TrustedKeys | None = None, trial: Trial | None = None) -> None:
+        self._core, self._trusted, self._trial = core, trusted, trial or Trial()
+        self._tried: set[tuple[Path, int]] = set()
+        self._ended = threading.Event()
+        self._one_at_a_time = threading.Lock()
+
+    def load(self, folder: Path) -> Manifest:
+        """Decide with the model in `folder`, or the newest of a store. Where one decides already, it is tried first.
+
+        Raises IncompatibleModel, InvalidInput or TrialAbandoned, and the old one goes on.
+        """
+        with self._one_at_a_time:
+            version = model_in(folder)
+            if self._core.model_version:
+                self._trial.run(version, self._core.profile.name, self._trusted, self._ended.is_set)
+            return self._core.load_model(version, self._trusted)
+
+    def look(self, store: Path) -> Manifest | None:
+        """Decide with the newest model in `store`, if that is another one; each is tried once, unless it changes.
+
+        Raises as `load` does, also for a model that cannot be read.
+        """
+        listed = list_models(store)
+        for each in listed:
+            if each.manifest is None and self._first_time(each.folder):
+                raise IncompatibleModel(each.reason)
+        newest = listed[-1] if listed else None
+        if newest is None or newest.manifest is None or newest.manifest["version"] == self._core.model_version:
+            return None
+        try:
+            return self.load(newest.folder) if self._first_time(newest.folder) else None
+        except TrialAbandoned:
+            return None
+
+    def end(self) -> None:
+        """Give up a trial that is under way, and every later one."""
+        self._ended.set()
+
+    def _first_time(self, folder: Path) -> bool:
+        """Whether `folder` was not tried as it is now: a signature or an evaluation may come later."""
+        try:
+            now = folder, folder.stat().st_mtime_ns
+        except OSError:
+            return False
+        new = now not in self._tried
+        self._tried.add(now)
+        return new

@@ -1,0 +1,246 @@
+"""Which nodes make a graph, from launch arguments: one description for `ros2 launch` and for `qtopt launch`."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from qtopt_agent.core.clutter import parse_clutter
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.graph import topics
+from qtopt_agent.graph.layers import merged
+from qtopt_agent.models.released import find_model, released_models
+from qtopt_agent.core.shared_files import shared
+from qtopt_agent.standalone.names import absolute
+from qtopt_agent.standalone.processes import NodeDescription
+
+# A graph ends when one of these has done its work; any other node's end is a failure, which ends it too, except that
+# grasping goes on without those that only listen: they are started again.
+ENDING = ("attempts", "replay")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A launch argument; its value is text. choices: all there are; empty for any. path: in it ~ is the home folder."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+    path: bool = False
+
+
+_YES_NO = ("true", "false")
+_EVERY = (
+    Argument("namespace", "", "Namespace of all nodes, topics, services and actions: one for each of several robots."),
+    Argument(
+        "params",
+        "",
+        "Parameter file for all nodes, read last: it wins over launch arguments and the profile.",
+        path=True,
+    ),
+)
+_GRASP = (
+    Argument(
+        "simulator", "none", "Where the arm is: none (a real one), mujoco, or gazebo.", ("none", "mujoco", "gazebo")
+    ),
+    Argument(
+        "arm", "", "Profile in config/arms, or a file; by default the simulator's, for a real arm generic.", path=True
+    ),
+    Argument("camera", "realsense", "Real arm only.", ("realsense", "v4l2", "folder", "video", "none")),
+    Argument("camera_device", "", "Serial number, device, folder or file of the camera.", path=True),
+    Argument(
+        "model", "", "Folder of a model or of a store, or a released model's name; by default the newest.", path=True
+    ),
+    Argument(
+        "trusted_keys",
+        "",
+        "File of public keys, one of which must have signed a model; by default any model.",
+        path=True,
+    ),
+    Argument("record", "", "Folder to record episodes in; by default none are recorded.", path=True),
+    Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
+    Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
+    Argument("result", "", "JSON file for the number of grasps that succeeded.", path=True),
+    Argument("arm_on_start", "false", "Simulators only: arm without being asked.", _YES_NO),
+    Argument(
+        "objects",
+        "held-out",
+        "Simulators: train, validation or held-out shape families, or a folder of meshes.",
+        path=True,
+    ),
+    Argument("clutter", "1", "Simulators: objects in the bin, a number or fewest-most as in 1-5."),
+    Argument("seed", "0", "Simulators: of the objects."),
+    Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
+    Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it, as always with gazebo.", _YES_NO),
+    *_EVERY,
+)
+_TRAIN = (
+    Argument("episodes", "episodes", "Folder of recorded episodes to watch.", path=True),
+    Argument("models", "models", "Model store to publish in.", path=True),
+    Argument("preset", "compact", "Training preset: a name, or a .yaml file.", path=True),
+    *_EVERY,
+)
+_REPLAY = (
+    Argument("episode", "", "Folder of a recorded episode.", path=True),
+    Argument("rate", "1.0", "Recorded seconds in a second."),
+    *_EVERY,
+)
+
+
+def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Sense, decide, guard, act; and log and learn where asked."""
+    simulator, model = a["simulator"], str(find_model(a["model"]) if a["model"] else released_models())
+    simulated, simulation = simulator != "none", _simulator(a)  # settings of it are checked for a real arm as well
+    if _yes(a, "train") and not a["record"]:
+        raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
+    if _yes(a, "train") and a["trusted_keys"]:
+        raise InvalidInput("train is true, but the trainer signs nothing that it publishes: leave out trusted_keys")
+    arm = arm_file(a["arm"] or (simulator if simulated else "generic"))
+    driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
+    agent = {
+        "autostart": True,
+        "model": model,
+        "trusted_keys": a["trusted_keys"],
+        "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
+    }
+    nodes = [_node("arm_driver", driver), _node("stop_guard"), _node("agent", agent)]
+    if simulator == "mujoco":
+        nodes.insert(0, _node("simulator", simulation))
+    elif simulator == "gazebo":
+        nodes.insert(0, _node("gazebo", _objects(a)))
+    else:
+        nodes.append(_node("success_detector"))
+        if a["camera"] in ("folder", "video") and not a["camera_device"]:
+            raise InvalidInput(f"camera_device is empty, expected the path of a {a['camera']}")
+        if a["camera"] != "none":
+            nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
+    if a["record"]:
+        nodes.append(replace(_node("episode_logger", {"folder": a["record"]}), respawn=True))
+    if _yes(a, "train"):
+        trainer = _node("trainer", {"episodes": a["record"], "models": model, "deploy": True})
+        nodes.append(replace(trainer, respawn=True))
+    count = _number(a, "grasps", int)
+    if a["result"] and not Path(a["result"]).parent.is_dir():
+        raise InvalidInput(f"result is {a['result']!r}, expected a file in a folder that is there")
+    if count:
+        settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}
+        nodes.append(_node("attempts", settings))
+    if simulator == "gazebo" or _yes(a, "clock"):
+        nodes = [_with_clock(node, a) for node in nodes]
+    nodes = _told(nodes, a, arm)
+    told = {node.name: node.parameters for node in nodes}
+    if told["arm_driver"]["arm_on_start"] and not simulated:
+        raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
+    _check_model(Path(told["agent"]["model"]))
+    return nodes
+
+
+def collect(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Grasp after grasp, all recorded."""
+    if not a["record"]:
+        raise InvalidInput("record is empty, expected a folder for the episodes")
+    return grasp(a)
+
+
+def train(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Learn from a folder of episodes that others write to."""
+    settings = {"episodes": a["episodes"], "models": a["models"], "preset": a["preset"]}
+    return _told([_node("trainer", settings)], a)
+
+
+def replay(a: Mapping[str, str]) -> list[NodeDescription]:
+    """Publish what an episode recorded, at its own pace."""
+    if not Path(a["episode"]).is_dir() or not a["episode"]:
+        raise InvalidInput(f"episode is {a['episode']!r}, expected the folder of a recorded episode")
+    return _told([_node("replay", {"episode": a["episode"], "rate": _number(a, "rate", float)})], a)
+
+
+Graph = Callable[[Mapping[str, str]], list[NodeDescription]]
+_DEFAULTS = {"record": "episodes", "grasps": "100"}
+GRAPHS: dict[str, tuple[Graph, Sequence[Argument]]] = {
+    "grasp": (grasp, _GRASP),
+    "collect": (collect, [replace(each, default=_DEFAULTS.get(each.name, each.default)) for each in _GRASP]),
+    "train": (train, _TRAIN),
+    "replay": (replay, _REPLAY),
+}
+
+
+def build(name: str, given: Mapping[str, str]) -> list[NodeDescription]:
+    """The nodes of graph `name` with arguments `given`; the others have their defaults.
+
+    Raises InvalidInput on an unknown graph or argument, or a value that is not allowed.
+    """
+    if name not in GRAPHS:
+        raise InvalidInput(f"graph is {name!r}, expected one of {', '.join(GRAPHS)}")
+    make, arguments = GRAPHS[name]
+    known = {argument.name: argument for argument in arguments}
+    for key, value in given.items():
+        if key not in known:
+            raise InvalidInput(f"unknown argument {key}, expected one of {', '.join(known)}")
+        if known[key].choices and value not in known[key].choices:
+            raise InvalidInput(f"{key} is {value!r}, expected one of {', '.join(known[key].choices)}")
+    values = {argument.name: given.get(argument.name, argument.default) for argument in arguments}
+    return make({name: os.path.expanduser(text) if known[name].path else text for name, text in values.items()})
+
+
+def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescription:
+    return NodeDescription(name, f"qtopt_agent.nodes.{name}", parameters or {})
+
+
+def _objects(a: Mapping[str, str]) -> dict[str, Any]:
+    return {"objects": a["objects"], "clutter": list(parse_clutter(a["clutter"]))}
+
+
+def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
+    own = {"seed": _number(a, "seed", int), "speed": _number(a, "speed", float), "clock": _yes(a, "clock")}
+    return _objects(a) | own
+
+
+def _with_clock(node: NodeDescription, a: Mapping[str, str]) -> NodeDescription:
+    """`node` going by the simulator's clock: the one of its own namespace, where there is one."""
+    remaps = {"/clock": "clock"} if a["namespace"] else {}
+    makes_it = node.name in ("simulator", "gazebo")
+    return replace(node, parameters=node.parameters | ({} if makes_it else {"use_sim_time": True}), remaps=remaps)
+
+
+def _told(nodes: Sequence[NodeDescription], a: Mapping[str, str], arm: Path | None = None) -> list[NodeDescription]:
+    """`nodes` in their namespace, with all that they are told."""
+    namespace = checked_namespace(a["namespace"])
+    params = Path(a["params"]) if a["params"] else None
+    return merged([replace(node, namespace=namespace) for node in nodes], arm, params)
+
+
+def _check_model(folder: Path) -> None:
+    if not any(next(folder.glob(place), None) for place in ("manifest.json", "*/manifest.json")):
+        raise InvalidInput(f"model is {str(folder)!r}, expected the folder of a model or of a store: model:=FOLDER")
+
+
+def checked_namespace(text: str) -> str:
+    """`text` without slashes around it. Raises InvalidInput where that is no namespace."""
+    try:
+        return absolute(text).strip("/")
+    except ValueError as error:
+        raise InvalidInput(f"namespace is {text!r}, expected a name, such as left or lab/left") from error
+
+
+def arm_file(arm: str) -> Path:
+    """The parameter file that `arm` means: a profile's name, or a file. Raises InvalidInput on neither."""
+    named = shared(f"config/arms/{arm}.yaml")
+    file = named if named.is_file() else Path(arm)
+    if not file.is_file():
+        known = ", ".join(sorted(each.stem for each in named.parent.glob("*.yaml")))
+        raise InvalidInput(f"arm is {arm!r}, expected a file or one of {known}")
+    return file
+
+
+def _yes(a: Mapping[str, str], name: str) -> bool:
+    return a[name] == "true"
+
+
+def _number(a: Mapping[str, str], name: str, kind: type[int] | type[float]) -> Any:
+    try:
+        return kind(a[name])
+    except ValueError as error:
+        raise InvalidInput(f"{name} is {a[name]!r}, expected a number") from error

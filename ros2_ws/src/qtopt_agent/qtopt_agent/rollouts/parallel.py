@@ -1,0 +1,220 @@
+"""Many episodes at once, in worker processes; the outcome depends on the seed, not on the number of workers."""
+
+import multiprocessing
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.policy import Decision, Policy
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.processes.interrupts import ctrl_c_held, first_interrupt
+
+
+class WorkerDied(QtoptError):
+    """A worker process ended before its episode did."""
+
+
+@dataclass(frozen=True)
+class RolloutPlan:
+    """What every episode has in common.
+
+    policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
+    folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
+    run the code in the model's policy.pt instead of what its weights make. Raises InvalidInput on unknown objects.
+    """
+
+    policy: str
+    profile: Profile
+    objects: str = "train"
+    clutter: tuple[int, int] = (1, 1)
+    seed: int = 0
+    max_meshes: int | None = None
+    episodes: Path | None = None
+    picture: tuple[int, int] | None = None
+    policy_pt: bool = False
+
+    def __post_init__(self) -> None:
+        from qtopt_agent.simulation import check_objects
+
+        check_objects(self.objects)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One episode's outcome. `pictures` are uint8 [steps, H, W, 3], one after every step, if they were asked for."""
+
+    index: int
+    success: bool
+    decisions: int
+    decide_s: float
+    objects: tuple[str, ...]
+    folder: Path | None = None
+    pictures: NDArray[np.uint8] | None = None
+
+
+def usable_cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_rollouts(
+    plan: RolloutPlan,
+    count: int,
+    workers: int,
+    on_done: Callable[[Rollout], None] | None = None,
+    on_mesh: Callable[[int, int], None] | None = None,
+) -> list[Rollout]:
+    """Run episodes 0 .. count - 1 of `plan`; `on_done` is called with each as it ends, in no particular order.
+
+    A folder of meshes is worked out first, with `on_mesh(ready, total)` after each. Episode i is the same for any
+    number of workers. Ctrl-C lets the episodes that have begun come to their end and raises KeyboardInterrupt, so this
+    runs in the main thread only. Raises what an episode raises, WorkerDied if a worker is killed, InvalidInput on a
+    count below 1.
+    """
+    if count < 1 or workers < 1:
+        raise InvalidInput(f"{count} episodes on {workers} workers: expected at least 1 of each")
+    from qtopt_agent.simulation import prepare_objects
+
+    prepare_objects(plan.objects, plan.max_meshes, on_mesh)
+    pool = ProcessPoolExecutor(min(workers, count), multiprocessing.get_context("spawn"), _follow_parent)
+    indices, pending = iter(range(count)), set[Future[Rollout]]()
+    rollouts = []
+    try:
+        with first_interrupt() as interrupted:
+            while True:
+                with ctrl_c_held():  # the pool starts processes when there is work for them
+                    waiting = 0 if interrupted else 2 * workers - len(pending)
+                    pending |= {pool.submit(_run, plan, index) for index in islice(indices, max(0, waiting))}
+                if not pending:
+                    break
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    rollouts.append(future.result())
+                    if on_done is not None:
+                        on_done(rollouts[-1])
+        if interrupted:
+            raise KeyboardInterrupt
+    except BrokenProcessPool as error:
+        raise WorkerDied("a worker process died: out of memory, or killed") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return sorted(rollouts, key=lambda rollout: rollout.index)
+
+
+class _Worker:
+    """Robot, policy and writer of one process."""
+
+    def __init__(self, plan: RolloutPlan) -> None:
+        from qtopt_agent.episodes.writer import EpisodeWriter
+        from qtopt_agent.rollouts.episode_runner import EpisodeRunner
+        from qtopt_agent.simulation import make_robot
+
+        self._plan = plan
+        warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
+        self._robot = make_robot(plan.profile, plan.objects, plan.clutter, max_meshes=plan.max_meshes)
+        self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
+        self._policy = _Timed(_make_policy(plan))
+        self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
+
+    def run(self, index: int) -> Rollout:
+        from qtopt_agent.episodes.writer import new_episode_id
+
+        plan, pictures = self._plan, []
+        seed = int(np.random.SeedSequence([plan.seed, index]).generate_state(1)[0])
+        self._policy.seconds = 0.0
+
+        def picture(_: object) -> None:
+            if plan.picture is not None:
+                pictures.append(self._robot.scene_image(*plan.picture))
+
+        version = "" if plan.policy in ("scripted", "random") else self._policy.name
+        episode = self._runner.run(
+            self._policy, np.random.default_rng([plan.seed, index, 1]), seed, new_episode_id(), version, picture
+        )
+        return Rollout(
+            index,
+            episode.success,
+            len(episode.steps),
+            self._policy.seconds,
+            episode.objects,
+            self._writer.write(episode) if self._writer else None,
+            np.stack(pictures) if pictures else None,
+        )
+
+
+class _Timed:
+    """Measures how long a policy thinks."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.name = policy.name
+        self.seconds = 0.0
+        self._policy = policy
+
+    def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
+        start = time.perf_counter()
+        decision = self._policy.decide(observation, rng)
+        self.seconds += time.perf_counter() - start
+        return decision
+
+
+class RandomPolicy:
+    """Uniform valid actions."""
+
+    name = "random"
+
+    def __init__(self, profile: Profile) -> None:
+        self._space = profile.action_space
+
+    def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
+        """A uniform action, whatever is seen."""
+        return Decision(self._space.sample(rng))
+
+
+def _make_policy(plan: RolloutPlan) -> Policy:
+    name, profile = plan.policy, plan.profile
+    if name == "random":
+        return RandomPolicy(profile)
+    if name == "scripted":
+        from qtopt_agent.simulation.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(profile)
+    import torch
+
+    from qtopt_agent.models.store import load, load_policy_pt
+
+    torch.set_num_threads(1)
+    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)
+
+
+@lru_cache(maxsize=1)
+def _worker(plan: RolloutPlan) -> _Worker:
+    return _Worker(plan)
+
+
+def _run(plan: RolloutPlan, index: int) -> Rollout:
+    return _worker(plan).run(index)
+
+
+def _follow_parent() -> None:
+    """Let this process not outlive the one that started it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,310 @@
+"""A training run: one learner process, and actor processes that bring it episodes."""
+
+import json
+import math
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
+from qtopt_agent.core.profile import get_profile
+from qtopt_agent.documents import yaml_text
+from qtopt_agent.episodes.reader import iter_episodes
+from qtopt_agent.learning.checkpoint import save_checkpoint, save_weights
+from qtopt_agent.learning.feed import Feed
+from qtopt_agent.learning.handover import learned_is_next
+from qtopt_agent.learning.learner import Learner
+from qtopt_agent.learning.metrics import Metrics, weight_gap
+from qtopt_agent.learning.parts import make_network, training_maximizer
+from qtopt_agent.learning.preset import Preset, ramp
+from qtopt_agent.learning.symmetry import Mirror
+from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
+from qtopt_agent.training.actors import ActorPool, Order, Result
+from qtopt_agent.processes.interrupts import first_interrupt
+from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
+from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
+
+SCALARS_EVERY = 100  # steps
+WAIT = 0.2  # s
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: steps done, whether Ctrl-C ended it, and the last success rates by object split."""
+
+    steps: int
+    interrupted: bool
+    success: dict[str, float]
+
+
+class Training:
+    """A run in folder `out`: preset.yaml, replay/, checkpoint.pt, evaluations.jsonl, TensorBoard events.
+
+    `episodes` is a folder of recorded episodes to learn from. `collect` says whether actors add new ones to the replay;
+    by default a new run collects and a resumed one goes on as it was.
+    """
+
+    def __init__(
+        self,
+        preset: Preset,
+        out: Path,
+        seed: int = 0,
+        actors: int = 1,
+        episodes: Path | None = None,
+        collect: bool | None = None,
+        resume: bool = False,
+        report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
+    ) -> None:
+        """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
+
+        A resumed run goes on with its own seed; where it cannot go on with `preset`, nothing on the disk changes.
+        `report` is told the gradient step and its metrics every 100 steps.
+        """
+        self.preset, self.out, self.seed, self._actors, self._report = preset, out, seed, actors, report
+        self._checkpoint, self._acting = out / CHECKPOINT, out / "acting.safetensors"
+        if resume != self._checkpoint.exists():
+            raise InvalidInput(
+                f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
+            )
+        saved = read_run(out) if resume else None
+        if saved is not None:
+            preset.check_goes_on(preset_of(saved, out))
+            self.seed = saved["seed"]
+        self._collect = collect is not False if saved is None or collect is not None else saved["collect"]
+        if self._collect and actors < 1:
+            raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
+        profile = get_profile(preset.profile)
+        privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
+        mirrors = [
+            Mirror(
+                axis,
+                signs(ACTION_NAMES, flipped),
+                signs(profile.observation.state_names, flipped),
+                signs(PRIVILEGED_NAMES, flipped),
+            )
+            for axis, flipped in MIRRORS
+        ]
+        network = make_network(preset, profile, privileged, self.seed)
+        self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), self.seed, mirrors)
+        self._rng = np.random.default_rng([self.seed, 2])
+        self._minutes_before = 0.0
+        if saved is not None:
+            self._restore(saved)
+        new = False if resume else True if episodes is not None else None
+        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.capacity, privileged), new)
+        if saved is not None and self.store.episodes_added < saved["episodes"]:
+            raise IncompatibleModel(
+                f"{self._checkpoint} was made with {saved['episodes']} episodes, the replay store beside it has seen "
+                f"{self.store.episodes_added}"
+            )
+        if self.store.damage:
+            print(self.store.damage, file=sys.stderr)
+        self._feed = Feed(self.learner, self.store, self._rng)
+        if episodes is not None and not resume:
+            for episode in iter_episodes(episodes):
+                self.store.append(episode, on_policy=episode.policy != "scripted")
+        if not self._collect and self.store.transitions() == 0:
+            raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
+        (out / "preset.yaml").write_text(yaml_text(asdict(preset)))  # for people; the checkpoint has its own
+        self._ordered = self.store.episodes_added
+        self._evaluations: dict[tuple[int, str], list[bool]] = defaultdict(list)
+        self._success: dict[str, float] = {}
+        self._started = time.monotonic()
+        if not resume:
+            self.save()  # from here on the run can be resumed
+
+    def run(self, minutes: float = float("inf")) -> Outcome:
+        """Learn until the preset's steps are done, `minutes` are over or Ctrl-C; the checkpoint is then up to date."""
+        deadline = time.monotonic() + 60 * minutes
+        preset, learner = self.preset, self.learner
+        save_weights(self._acting, learner.acting)
+        with (
+            first_interrupt() as interrupted,
+            Metrics(self.out, learner.step_count) as self._metrics,
+            ActorPool(preset, self._actors) as pool,
+            _progress_bar(preset.steps) as bar,
+        ):
+            task, self._print = bar.task_ids[0], bar.console.print  # where there is no terminal, too
+            window, window_step, window_episodes = time.monotonic(), learner.step_count, self.store.episodes_added
+            while learner.step_count < preset.steps and not interrupted and time.monotonic() < deadline:
+                ready = self._may_step()
+                if not ready:
+                    bar.update(task, description=f"collecting: {self.store.episodes_added} of {self._due()} episodes")
+                self._exchange(pool, 0.0 if ready else WAIT)
+                if not ready:
+                    continue
+                metrics = self._step()
+                step = learner.step_count
+                if step % SCALARS_EVERY == 0:
+                    elapsed = time.monotonic() - window
+                    rates = {
+                        "speed/steps_per_s": (step - window_step) / elapsed,
+                        "speed/episodes_per_s": (self.store.episodes_added - window_episodes) / elapsed,
+                    }
+                    window, window_step, window_episodes = time.monotonic(), step, self.store.episodes_added
+                    self._record(metrics, rates)
+                    bar.update(task, completed=step, description=self._describe(rates))
+                if step % preset.publish_every == 0:
+                    save_weights(self._acting, learner.acting)
+                if step % preset.checkpoint_every == 0:
+                    self.save()
+                if step % preset.evaluate_every == 0 or step == preset.steps:
+                    self._order_evaluation(pool)
+            self.save()
+            while self._evaluations and not interrupted:
+                bar.update(task, completed=learner.step_count, description="evaluating")
+                self._exchange(pool, WAIT, collect=False)
+        for cut_short in self.out.glob("evaluated-*"):
+            cut_short.unlink()
+        return Outcome(learner.step_count, bool(interrupted), self._success)
+
+    def save(self) -> None:
+        """Write the checkpoint; the replay store goes to the disk before it."""
+        self.store.flush()
+        state = {
+            "format": FORMAT,
+            "learner": self.learner.state_dict(),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "episodes": self.store.episodes_added,
+            "seed": self.seed,
+            "collect": self._collect,
+            "minutes": self._minutes(),
+            "preset": asdict(self.preset),
+        }
+        save_checkpoint(self._checkpoint, state)
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        try:
+            self.learner.load_state_dict(saved["learner"])
+            self._rng.bit_generator.state = json.loads(saved["rng"])
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise IncompatibleModel(f"{self._checkpoint} does not fit its own preset: {error}") from error
+        self._minutes_before = saved["minutes"]
+
+    def _may_step(self) -> bool:
+        return not self._collect or self.store.episodes_added >= self._due()
+
+    def _due(self) -> int:
+        """Episodes that must be there before the next gradient step."""
+        steps = self.learner.step_count
+        return math.ceil(self.preset.min_episodes + steps * self.preset.episodes_per_1000_steps / 1000)
+
+    def _minutes(self) -> float:
+        """Time spent on this run, the parts before it was resumed included."""
+        return self._minutes_before + (time.monotonic() - self._started) / 60
+
+    def _step(self) -> dict[str, torch.Tensor]:
+        if self.learner.step_count == 0 and self.preset.auxiliary_weight:
+            self.learner.fit_auxiliary(self.store.sample(4096, self._rng).privileged)
+        return self._feed.step()
+
+    def _exchange(self, pool: ActorPool, timeout: float, collect: bool = True) -> None:
+        """Take in what the actors have finished, and give them more to do."""
+        for result in pool.poll(timeout):
+            if result.order.evaluation is None:
+                self.store.append(result.episode, on_policy=result.order.weights is not None)
+            else:
+                self._take_evaluation(result)
+        while collect and self._collect and pool.room:
+            pool.submit(self._next_order())
+
+    def _next_order(self) -> Order:
+        number, self._ordered = self._ordered, self._ordered + 1
+        order = Order("train", _seed(self.seed, 0, number))
+        preset, progress = self.preset, self.learner.progress
+        scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
+        chance = np.random.default_rng(order.seed)
+        if self.learner.step_count == 0 or not learned_is_next(
+            preset.handover, number, preset.scripted_episodes, scripted, learned, chance
+        ):
+            return order
+        return Order(
+            order.objects,
+            order.seed,
+            str(self._acting),
+            ramp(preset.epsilon, progress),
+            ramp(preset.noise, progress),
+            ramp(preset.boltzmann, progress),
+        )
+
+    def _order_evaluation(self, pool: ActorPool) -> None:
+        if self._actors == 0 or self.preset.evaluate_episodes == 0:
+            return
+        step = self.learner.step_count
+        weights = self._evaluated(step)
+        save_weights(weights, self.learner.acting)
+        for objects in ("train", "validation"):
+            self._evaluations[step, objects] = []
+            for i in range(self.preset.evaluate_episodes):
+                pool.submit(Order(objects, _seed(self.seed, 1, i), str(weights), evaluation=step))
+
+    def _evaluated(self, step: int) -> Path:
+        return self.out / f"evaluated-{step}.safetensors"
+
+    def _take_evaluation(self, result: Result) -> None:
+        step, objects = result.order.evaluation, result.order.objects
+        assert step is not None
+        outcomes = self._evaluations[step, objects]
+        outcomes.append(result.episode.success)
+        if len(outcomes) == self.preset.evaluate_episodes:
+            del self._evaluations[step, objects]
+            self._success[objects] = float(np.mean(outcomes))
+            record = {"objects": objects, "success": self._success[objects], "of": len(outcomes)}
+            record |= {"episodes": self.store.episodes_added, "minutes": round(self._minutes(), 2)}
+            self._metrics.evaluation(step, record)
+            self._print(
+                f"step {step:,}: {self._success[objects]:.0%} of {len(outcomes)} grasps at {objects} objects, "
+                f"{self.store.episodes_added:,} episodes, {self._minutes():.1f} min",
+                soft_wrap=True,
+            )
+            if all(other != step for other, _ in self._evaluations):
+                self._evaluated(step).unlink()
+
+    def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
+        targets = self.learner.targets
+        share = self._feed.on_policy_share()
+        if share is None:
+            share = self.store.transitions(ON_POLICY) / self.store.transitions()
+        values: dict[str, float | torch.Tensor] = {f"learner/{name}": value for name, value in metrics.items()}
+        values |= rates
+        values |= {
+            "learner/target_gap": weight_gap(self.learner.network, targets.networks[-1]),
+            "learner/learning_rate": self.learner.learning_rate(),
+            "data/episodes": self.store.episodes_added,
+            "data/on_policy_share": share,
+        }
+        for name, source in (("scripted", OFF_POLICY), ("online", ON_POLICY)):
+            if self.store.transitions(source):
+                values[f"success/{name}"] = self.store.success_rate(source)
+        self._metrics.scalars(self.learner.step_count, values)
+        self._report(self.learner.step_count, {name: float(value) for name, value in values.items()})
+
+    def _describe(self, rates: dict[str, float]) -> str:
+        online = self.store.success_rate(ON_POLICY) if self.store.transitions(ON_POLICY) else float("nan")
+        validation = self._success.get("validation", float("nan"))
+        return (
+            f"{rates['speed/steps_per_s']:.0f} steps/s  {self.store.episodes_added} episodes "
+            f"({rates['speed/episodes_per_s']:.0f}/s)  success {online:.0%} online, {validation:.0%} validation"
+        )
+
+
+def _seed(*key: int) -> int:
+    return int(np.random.SeedSequence(key).generate_state(1)[0])
+
+
+def _progress_bar(steps: int) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, disable=not console.is_interactive)  # in a log it is in the way
+    bar.add_task("starting", total=steps)
+    return bar

@@ -1,0 +1,104 @@
+"""A running agent changes to a model that has passed its trial, and keeps the one it has otherwise."""
+
+import shutil
+import threading
+
+import pytest
+
+from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.profile import COMPACT
+from qtopt_agent.models.signatures import make_key, public_file, read_trusted
+from qtopt_agent.models.store import sign
+from qtopt_agent.models.trial import TrialAbandoned
+from qtopt_agent.agent.agent_core import AgentCore
+from qtopt_agent.agent.values import AgentSettings
+from qtopt_agent.agent.model_changes import ModelChanges
+
+
+class Running:
+    name = "old"
+
+
+class FakeTrial:
+    """Takes or refuses every model, and knows which it was given."""
+
+    def __init__(self, refuse=False):
+        self.refuse, self.tried = refuse, []
+
+    def run(self, folder, profile, trusted, abandoned):
+        self.tried.append(folder.name)
+        if self.refuse:
+            raise IncompatibleModel("it crashed")
+
+
+@pytest.fixture
+def core():
+    core = AgentCore(COMPACT, AgentSettings(), "agent")
+    core.use(Running())
+    return core
+
+
+def test_the_first_model_is_loaded_without_a_trial_and_every_other_after_one(model):
+    core, trial = AgentCore(COMPACT, AgentSettings(), "agent"), FakeTrial()
+    changes = ModelChanges(core, None, trial)
+    assert changes.load(model)["version"] == core.model_version == "untrained"
+    assert trial.tried == []
+    changes.load(model.parent)
+    assert trial.tried == ["untrained"]
+
+
+def test_a_model_that_fails_its_trial_is_tried_once_and_the_old_one_goes_on(core, model):
+    trial = FakeTrial(refuse=True)
+    changes = ModelChanges(core, None, trial)
+    with pytest.raises(IncompatibleModel, match="it crashed"):
+        changes.look(model.parent)
+    assert changes.look(model.parent) is None
+    assert (trial.tried, core.model_version) == (["untrained"], "old")
+    shutil.rmtree(model)
+    with pytest.raises(InvalidInput, match="no model"):
+        changes.load(model.parent)
+
+
+def test_the_newest_model_of_a_store_is_taken_once(core, model):
+    changes = ModelChanges(core, None, FakeTrial())
+    assert changes.look(model.parent)["version"] == core.model_version == "untrained"
+    assert changes.look(model.parent) is None
+
+
+def test_a_broken_manifest_is_told_once_and_hides_no_other_model(core, model):
+    (model.parent / "broken").mkdir()
+    (model.parent / "broken" / "manifest.json").write_text("{")
+    changes = ModelChanges(core, None, FakeTrial())
+    with pytest.raises(IncompatibleModel, match=r"broken/manifest\.json"):
+        changes.look(model.parent)
+    assert changes.look(model.parent)["version"] == "untrained"
+
+
+def test_an_agent_that_trusts_keys_takes_a_model_once_it_is_signed(core, model, tmp_path):
+    make_key(tmp_path / "lab")
+    changes = ModelChanges(core, read_trusted(public_file(tmp_path / "lab")), FakeTrial())
+    with pytest.raises(IncompatibleModel, match="is not signed"):
+        changes.look(model.parent)
+    assert core.model_version == "old"
+    sign(model, tmp_path / "lab")
+    assert changes.look(model.parent)["version"] == core.model_version == "untrained"
+
+
+def test_an_agent_that_ends_does_not_wait_for_a_trial(core, model):
+    class Endless:
+        began = threading.Event()
+
+        def run(self, folder, profile, trusted, abandoned):
+            self.began.set()
+            while not abandoned():
+                pass
+            raise TrialAbandoned("given up")
+
+    changes = ModelChanges(core, None, trial := Endless())
+    found = []
+    looking = threading.Thread(target=lambda: found.append(changes.look(model.parent)))
+    looking.start()
+    assert trial.began.wait(10.0)
+    changes.end()
+    looking.join(10.0)
+    assert found == [None] and core.model_version == "old"
