@@ -1,4 +1,4 @@
-"""Grasp after grasp, all recorded. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
+"""Grasp after grasp, all recorded. Arguments: --show-args; nodes: graph/description.py."""
 
 from launch import LaunchDescription
 

@@ -1,4 +1,4 @@
-"""Sense, decide, guard, act; log and learn where asked. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
+"""Sense, decide, guard, act; log and learn where asked. Arguments: --show-args; nodes: graph/description.py."""
 
 from launch import LaunchDescription
 

@@ -1,4 +1,4 @@
-"""Publish what an episode recorded. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
+"""Publish what an episode recorded. Arguments: --show-args; nodes: graph/description.py."""
 
 from launch import LaunchDescription
 

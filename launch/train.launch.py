@@ -1,4 +1,4 @@
-"""Learn from a folder of episodes, publish models. Arguments: --show-args; nodes: qtopt_agent/graph/description.py."""
+"""Learn from a folder of episodes, publish models. Arguments: --show-args; nodes: graph/description.py."""
 
 from launch import LaunchDescription
 

@@ -20,7 +20,7 @@ from benchmarks.algorithms.schedule import run_all
 from benchmarks.algorithms.tasks import TASKS
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.learning.preset import preset_names
-from qtopt_agent.rollouts.parallel import usable_cores
+from qtopt_agent.processes.cores import usable_cores
 
 BASELINES = ("sb3-ddpg", "sb3-td3", "sb3-sac")
 

@@ -15,9 +15,9 @@ from qtopt_agent.core.policy import Decision, Policy
 from qtopt_agent.core.profile import LOWDIM, Profile
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
-from qtopt_agent.training.environment import Budget
 from qtopt_agent.simulation.environment import GraspEnvironment
 from qtopt_agent.simulation.scripted import ScriptedPolicy
+from qtopt_agent.training.environment import Budget
 
 Environment = gymnasium.Env[Any, Any]
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from qtopt_agent.agent.agent_core import AgentCore
+from qtopt_agent.agent.values import AgentSettings, DriverStatus, Goal, Outcome, Phase
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.perception.ingest import RawImage
-from qtopt_agent.agent.agent_core import AgentCore
-from qtopt_agent.agent.values import AgentSettings, DriverStatus, Goal, Outcome, Phase
 from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.commands import NOTHING, DriverState
 from qtopt_agent.safety.driver_settings import DriverSettings, Output

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from qtopt_agent.cli.main import app
 from qtopt_agent.rollouts import parallel
 from qtopt_agent.speed import decisions, simulation
-from qtopt_agent.training.run import Training
 from qtopt_agent.standalone import processes
+from qtopt_agent.training.run import Training
 
 from ..conftest import FUZZ
 from .commands import COMMANDS, ROOT

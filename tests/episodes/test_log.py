@@ -10,15 +10,14 @@ import pytest
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.episodes import messages
+from qtopt_agent.episodes import log, messages
 from qtopt_agent.episodes.bag import BagWriter
+from qtopt_agent.episodes.disk_guard import DiskGuard
+from qtopt_agent.episodes.log import PATIENCE, SILENCE, EpisodeLog
 from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP, to_cdr
 from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
 from qtopt_agent.episodes.verify import verify
 from qtopt_agent.episodes.writer import EpisodeWriter
-from qtopt_agent.episodes import log
-from qtopt_agent.episodes.disk_guard import DiskGuard
-from qtopt_agent.episodes.log import PATIENCE, SILENCE, EpisodeLog
 
 
 def episode(name: str = "grasp", steps: int = 4, size: tuple[int, int] = (6, 5), start: float = 100.0) -> Episode:

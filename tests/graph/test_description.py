@@ -14,8 +14,8 @@ from qtopt_agent.cli.main import app
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.description import GRAPHS, build, shared
-from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, read_parameters
 from qtopt_agent.models.released import released_models
+from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, read_parameters
 
 MODELS = Path(__file__).parents[2] / "models"
 BOX = {"workspace": {"low": [-0.2, -0.2, 0.0], "high": [0.2, 0.2, 0.3]}}

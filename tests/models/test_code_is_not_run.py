@@ -10,12 +10,12 @@ import torch
 from typer.testing import CliRunner
 
 import qtopt_agent
+from qtopt_agent.agent.agent_core import AgentCore
+from qtopt_agent.agent.model_changes import ModelChanges
+from qtopt_agent.agent.values import AgentSettings
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.models.store import load, load_policy_pt, verify
-from qtopt_agent.agent.agent_core import AgentCore
-from qtopt_agent.agent.values import AgentSettings
-from qtopt_agent.agent.model_changes import ModelChanges
 
 PACKAGE = Path(qtopt_agent.__file__).parent
 

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qtopt_agent.rollouts.pictures import BORDER, FAILURE, RUNNING, SUCCESS, animation, contact_sheet, save_gif, save_png
+from qtopt_agent.rollouts.pictures import (
+    BORDER,
+    FAILURE,
+    RUNNING,
+    SUCCESS,
+    animation,
+    contact_sheet,
+    save_gif,
+    save_png,
+)
 
 H, W = 8, 12
 

@@ -17,11 +17,11 @@ from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import LOWDIM, Profile
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.rollouts.environment_runner import EnvironmentRunner
-from qtopt_agent.training.environment import Budget, EnvironmentTraining, warm_up_episodes
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.environment import GraspEnvironment
 from qtopt_agent.simulation.scripted import ScriptedPolicy
+from qtopt_agent.training.environment import Budget, EnvironmentTraining, warm_up_episodes
 
 LINE = Profile("line", "mlp", "none", ObservationSpec((0, 0), ("place",)), ActionSpace((-1.0,), (1.0,)), 5, 0.0, 0.9)
 

@@ -23,12 +23,12 @@ from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.replay import store
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY
-from qtopt_agent.training import run as training_run
-from qtopt_agent.training.actors import Order, Result
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
-from qtopt_agent.training.run import Training
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
+from qtopt_agent.training import run as training_run
+from qtopt_agent.training.actors import Order, Result
+from qtopt_agent.training.run import Training
 
 
 def small(**changes: object) -> Preset:
@@ -188,7 +188,7 @@ def test_a_run_killed_while_it_reads_its_episodes_has_each_of_them_once(tmp_path
 
     offline = dict(actors=0, episodes=recorded, collect=False)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "iter_episodes", read_two_and_die)
+        patch.setattr(training_run, "iter_episodes", read_two_and_die)
         Training(small(), tmp_path, **offline)
     assert Training(small(), tmp_path, **offline).store.episodes_added == 5
 
@@ -208,7 +208,7 @@ def test_the_progress_line_never_waits_for_fewer_episodes_than_there_are(tmp_pat
             return [Result(Order("train", 0), episode)] * 2
 
     said: list[str] = []
-    monkeypatch.setattr(training, "ActorPool", Pool)
+    monkeypatch.setattr(training_run, "ActorPool", Pool)
     monkeypatch.setattr(training_run.Progress, "update", lambda *_, description, **__: said.append(description))
     Training(small(steps=5, min_episodes=7, evaluate_episodes=0), tmp_path, actors=1).run()
     waiting = [tuple(map(int, re.findall(r"\d+", text))) for text in said if text.startswith("collecting")]

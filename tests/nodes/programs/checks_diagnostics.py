@@ -8,9 +8,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from graph_tools import Diagnosed, Spinning, folder, running, until
 from model_tools import put
 
+from qtopt_agent.core.shared_files import shared
 from qtopt_agent.nodes.diagnostics import Diagnostics
 from qtopt_agent.safety.arm_profile import read_parameters
-from qtopt_agent.core.shared_files import shared
 
 EXPECTED = {  # values that an operator looks for
     "agent": {"longest time from image to command, s", "oldest image on arrival, s", "images dropped"},

@@ -12,9 +12,9 @@ from pathlib import Path
 from graph_tools import folder, started, until
 from model_tools import put
 
+from qtopt_agent.core.shared_files import shared
 from qtopt_agent.episodes.reader import find_episodes
 from qtopt_agent.graph.description import build
-from qtopt_agent.core.shared_files import shared
 
 ROS2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())"]
 VISITOR = Path(__file__).with_name("visitor.py")

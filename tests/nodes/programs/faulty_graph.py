@@ -27,9 +27,9 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import SetBool, Trigger
 
+from qtopt_agent.core.shared_files import shared
 from qtopt_agent.graph.description import build
 from qtopt_agent.safety.arm_profile import read_parameters
-from qtopt_agent.core.shared_files import shared
 
 MARK = "QTOPT_TEST_MARK"  # in the environment of all that a launch starts, wherever it ends up
 SLOW = {"limits": {"speed": 0.05, "acceleration": 1.0}}  # so that there is a motion to be in the middle of

@@ -8,16 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from qtopt_agent.core.action import Action
-from qtopt_agent.core.episode import Episode, Step
-from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.policy import Policy
-from qtopt_agent.core.profile import Profile
-from qtopt_agent.episodes.writer import new_episode_id
-from qtopt_agent.models import store as model_store
-from qtopt_agent.models.manifest import Manifest
-from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.agent.inputs import AgentInputs, NotReady
 from qtopt_agent.agent.values import (
     AgentCommand,
@@ -30,6 +20,16 @@ from qtopt_agent.agent.values import (
     Phase,
     StepRecord,
 )
+from qtopt_agent.core.action import Action
+from qtopt_agent.core.episode import Episode, Step
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.policy import Policy
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.episodes.writer import new_episode_id
+from qtopt_agent.models import store as model_store
+from qtopt_agent.models.manifest import Manifest
+from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.safety.commands import NOTHING, DriverState, MotionCommand
 
 

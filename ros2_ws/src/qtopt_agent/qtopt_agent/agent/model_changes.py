@@ -3,12 +3,12 @@
 import threading
 from pathlib import Path
 
+from qtopt_agent.agent.agent_core import AgentCore
 from qtopt_agent.core.errors import IncompatibleModel
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.models.store import list_models, model_in
 from qtopt_agent.models.trial import Trial, TrialAbandoned
-from qtopt_agent.agent.agent_core import AgentCore
 
 
 class ModelChanges:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from qtopt_agent.agent.inputs import InputLimits
 from qtopt_agent.core.action import Action
 from qtopt_agent.core.episode import Episode, Step
-from qtopt_agent.agent.inputs import InputLimits
 from qtopt_agent.safety.commands import DriverState, MotionCommand
 
 

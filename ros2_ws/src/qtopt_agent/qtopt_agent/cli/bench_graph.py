@@ -33,8 +33,8 @@ def graph(
 
     from rich.console import Console
 
-    from qtopt_agent.models import store as model_store
     from qtopt_agent.graph.description import arm_file
+    from qtopt_agent.models import store as model_store
     from qtopt_agent.models.released import find_model, released_models
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import NodeDescription

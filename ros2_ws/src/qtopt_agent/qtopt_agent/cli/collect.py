@@ -36,9 +36,10 @@ def collect(
     Each becomes a rosbag2 bag (MCAP). Ctrl-C ends with the episodes that are under way.
     """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.rollouts import evaluation
     from qtopt_agent.models.released import find_model
-    from qtopt_agent.rollouts.parallel import RolloutPlan, usable_cores
+    from qtopt_agent.processes.cores import usable_cores
+    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.rollouts.parallel import RolloutPlan
 
     if policy not in ("scripted", "random"):
         from qtopt_agent.models.store import verify

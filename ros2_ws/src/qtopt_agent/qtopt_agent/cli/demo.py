@@ -40,10 +40,12 @@ def demo(
     Leaves the episodes, a contact sheet and an animation in --out.
     """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.store import latest, verify
-    from qtopt_agent.rollouts import evaluation, pictures
     from qtopt_agent.models.released import find_model, released_models
-    from qtopt_agent.rollouts.parallel import RolloutPlan, usable_cores
+    from qtopt_agent.models.store import latest, verify
+    from qtopt_agent.processes.cores import usable_cores
+    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.rollouts.parallel import RolloutPlan
+    from qtopt_agent.rollouts.pictures import animation, contact_sheet, save_gif, save_png
 
     model = find_model(model) if model else latest(released_models())
     profile = get_profile(verify(model)["profile"])
@@ -55,8 +57,8 @@ def demo(
         result, rollouts = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
     pictures = [rollout.pictures for rollout in rollouts if rollout.pictures is not None]
     successes = [rollout.success for rollout in rollouts]
-    pictures.save_png(pictures.contact_sheet(pictures, successes), out / "grasps.png")
-    pictures.save_gif(pictures.animation(pictures, successes), out / "grasps.gif")
+    save_png(contact_sheet(pictures, successes), out / "grasps.png")
+    save_gif(animation(pictures, successes), out / "grasps.gif")
     if printed_as_json(json_file, result.to_json()):
         return
     typer.echo(f"model {model.name}, {objects} objects, {clutter} in the bin")

@@ -13,7 +13,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
 
 if TYPE_CHECKING:
-    from qtopt_agent.doctor.examine import Finding
+    from qtopt_agent.doctor.findings import Finding
 
 
 def doctor(
@@ -32,8 +32,9 @@ def doctor(
 
     Looks at the graph unless --arm or --model is given. Exit code 1 where something is wrong.
     """
+    from qtopt_agent.doctor.files import examine_arm_file, examine_model
+    from qtopt_agent.doctor.findings import Severity, worst
     from qtopt_agent.graph.description import arm_file, checked_namespace
-    from qtopt_agent.doctor.examine import Severity, examine_arm_file, examine_model, worst
     from qtopt_agent.models.released import find_model
 
     if camera and model is None:
@@ -66,7 +67,7 @@ def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
     import sys
 
     from qtopt_agent.core.errors import QtoptError
-    from qtopt_agent.doctor.examine import Finding, Severity
+    from qtopt_agent.doctor.findings import Finding, Severity
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import loopback
 

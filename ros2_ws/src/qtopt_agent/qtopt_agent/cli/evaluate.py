@@ -38,10 +38,11 @@ def evaluate(
     It sees images alone. The interval is Wilson's, 95 %.
     """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.store import check_recordable, record_evaluation, verify
-    from qtopt_agent.rollouts import evaluation
     from qtopt_agent.models.released import find_model
-    from qtopt_agent.rollouts.parallel import RolloutPlan, usable_cores
+    from qtopt_agent.models.store import check_recordable, record_evaluation, verify
+    from qtopt_agent.processes.cores import usable_cores
+    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.rollouts.parallel import RolloutPlan
 
     model = find_model(model)
     if record:

@@ -57,8 +57,8 @@ def verify(
     from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
     from qtopt_agent.models import store as model_store
     from qtopt_agent.models.manifest import MANIFEST
-    from qtopt_agent.models.signatures import read_trusted
     from qtopt_agent.models.released import find_model
+    from qtopt_agent.models.signatures import read_trusted
 
     folder, keys, problem = find_model(model), read_trusted(trusted) if trusted else None, ""
     if not (folder / MANIFEST).exists():
@@ -108,8 +108,8 @@ def sign(
     An agent that insists on trusted keys then takes it. Record evaluations before.
     """
     from qtopt_agent.models import store as model_store
-    from qtopt_agent.models.signatures import fingerprint
     from qtopt_agent.models.released import find_model
+    from qtopt_agent.models.signatures import fingerprint
 
     folder = find_model(model)
     version, signer = folder.resolve().name, fingerprint(model_store.sign(folder, key))

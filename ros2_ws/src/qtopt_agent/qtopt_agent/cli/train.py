@@ -45,12 +45,12 @@ def train(
     from qtopt_agent.core.errors import InvalidInput
     from qtopt_agent.episodes.reader import find_episodes
     from qtopt_agent.learning.preset import load_preset
-    from qtopt_agent.training.export import COMMANDS
-    from qtopt_agent.processes.memory import keep_freed_memory
+    from qtopt_agent.processes.cores import usable_cores
     from qtopt_agent.processes.folder_lock import one_process
-    from qtopt_agent.rollouts.parallel import usable_cores
-    from qtopt_agent.training.saved_run import preset_of, read_run
+    from qtopt_agent.processes.memory import keep_freed_memory
+    from qtopt_agent.training.export import COMMANDS
     from qtopt_agent.training.run import Training
+    from qtopt_agent.training.saved_run import preset_of, read_run
 
     if episodes is not None and next(find_episodes(episodes), None) is None:
         raise InvalidInput(f"{episodes} holds no episode, at any depth")

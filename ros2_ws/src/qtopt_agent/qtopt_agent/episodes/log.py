@@ -9,13 +9,13 @@ from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError, StorageError
 from qtopt_agent.core.printable import printable
+from qtopt_agent.episodes.disk_guard import DiskGuard
 from qtopt_agent.episodes.label import write_label
 from qtopt_agent.episodes.messages import END, EVENT, SAME, START, STEP, received, stamp_of
 from qtopt_agent.episodes.recording import PARTIAL, Recording, check_episode_id
 from qtopt_agent.episodes.repair import repair_folder
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.perception.frame_gaps import FrameGaps
-from qtopt_agent.episodes.disk_guard import DiskGuard
 
 PATIENCE = 3.0  # s after the end was announced, for messages that are still on their way
 SILENCE = 60.0  # s without a step: the agent is gone

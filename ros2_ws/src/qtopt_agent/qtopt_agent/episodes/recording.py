@@ -1,6 +1,5 @@
 """One episode on its way to the disk: a hidden folder that gets its name when the episode is complete."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -220,17 +219,3 @@ class Recording:
                 self._bag.abandon()
                 self._end()
             raise StorageError(f"cannot write {self._target}: {error.strerror or error}") from error
-
-
-def lock_folder(folder: Path, *, alone: bool) -> int | None:
-    """A lock on `folder` as an open file descriptor: shared by recordings in it, `alone` for a repair.
-
-    None where `alone` is asked for and somebody records there. The kernel frees the lock of a process that dies.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor

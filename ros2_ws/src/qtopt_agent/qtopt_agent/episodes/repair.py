@@ -14,8 +14,9 @@ from qtopt_agent.episodes.label import read_label
 from qtopt_agent.episodes.messages import EVENT, STEP, TOPICS, end_message, to_cdr
 from qtopt_agent.episodes.metadata import FILE_NAME as METADATA
 from qtopt_agent.episodes.reader import find_episodes, find_partial, recover, shortened_episode, whole_episode
-from qtopt_agent.episodes.recording import PARTIAL, About, Recording, lock_folder
+from qtopt_agent.episodes.recording import PARTIAL, About, Recording
 from qtopt_agent.episodes.verify import implausible, verify
+from qtopt_agent.processes.folder_lock import lock_folder
 
 SCRATCH = ".repair-"
 BEFORE = ".before-repair"  # of a file with messages that are not the episode's

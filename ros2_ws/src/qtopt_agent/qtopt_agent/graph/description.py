@@ -8,10 +8,10 @@ from typing import Any
 
 from qtopt_agent.core.clutter import parse_clutter
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.shared_files import shared
 from qtopt_agent.graph import topics
 from qtopt_agent.graph.layers import merged
 from qtopt_agent.models.released import find_model, released_models
-from qtopt_agent.core.shared_files import shared
 from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.processes import NodeDescription
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.parameter import Parameter, checked, unknown_parameter
 from qtopt_agent.graph.settings import EVERY_NODE, KNOWN, NODES, SHARED
-from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, Parameter, arm_profile, checked, unknown_parameter
+from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile
 from qtopt_agent.standalone.arguments import Override, matches, read_parameters
 from qtopt_agent.standalone.names import expand
 from qtopt_agent.standalone.processes import NodeDescription

@@ -7,8 +7,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.parameter import Parameter, checked, unknown_parameter
 from qtopt_agent.graph.settings import KNOWN
-from qtopt_agent.safety.arm_profile import Parameter, checked, unknown_parameter
 
 
 def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:

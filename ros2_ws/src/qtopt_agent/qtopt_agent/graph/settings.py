@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from qtopt_agent.core.clutter import MOST
+from qtopt_agent.core.parameter import Parameter
 from qtopt_agent.graph import topics
 from qtopt_agent.perception.success import SuccessSettings
-from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, Parameter
+from qtopt_agent.safety.arm_profile import ARM_PARAMETERS
 
 # What several nodes have to agree on; the rest of the arm's profile is for the driver and its guard.
 SHARED = ("base_frame", "tip_frame", "floor_height", "pose_topic", "joint_states_topic", "image_topic")

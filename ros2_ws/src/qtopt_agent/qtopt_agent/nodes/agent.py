@@ -17,23 +17,23 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallb
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
+from qtopt_agent.agent.agent_core import AgentCore
+from qtopt_agent.agent.inputs import InputLimits
+from qtopt_agent.agent.model_changes import ModelChanges
+from qtopt_agent.agent.values import AgentOutput, AgentSettings, GraspResult, Outcome, Phase
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput, QtoptError
 from qtopt_agent.core.printable import printable
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.graph import settings, topics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import refused, run_node
 from qtopt_agent.models import store as model_store
 from qtopt_agent.models.manifest import MANIFEST, Manifest
 from qtopt_agent.models.signatures import read_trusted
-from qtopt_agent.graph import settings, topics
 from qtopt_agent.nodes import conversions, diagnostics
-from qtopt_agent.graph.parameters import declare
 from qtopt_agent.nodes.pictures import picture_type, raw_image
-from qtopt_agent.graph.process import refused, run_node
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
-from qtopt_agent.agent.agent_core import AgentCore
-from qtopt_agent.agent.inputs import InputLimits
-from qtopt_agent.agent.values import AgentOutput, AgentSettings, GraspResult, Outcome, Phase
-from qtopt_agent.agent.model_changes import ModelChanges
 
 IDLE = 0.02  # s between two looks at the attempt while no message comes
 CANCEL_TIME = 1.0  # s that the action server may take to note a cancel that it has accepted

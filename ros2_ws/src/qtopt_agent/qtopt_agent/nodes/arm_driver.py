@@ -16,15 +16,15 @@ from std_srvs.srv import SetBool, Trigger
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings, topics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import refused, run_node
 from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.gripper import gripper_output
-from qtopt_agent.graph.parameters import declare
 from qtopt_agent.nodes.pictures import picture_type
-from qtopt_agent.graph.process import refused, run_node
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.nodes.strangers import StrangerWatch
-from qtopt_agent.safety.arm_profile import ArmProfile, arm_profile
 from qtopt_agent.safety.arm_driver import ArmDriverCore
+from qtopt_agent.safety.arm_profile import ArmProfile, arm_profile
 from qtopt_agent.safety.commands import DriverState, Setpoint
 from qtopt_agent.safety.driver_settings import STATUS_PERIOD, Output
 from qtopt_agent.safety.reasons import Reason

@@ -15,12 +15,12 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 
+from qtopt_agent.agent.values import Outcome
 from qtopt_agent.core.errors import QtoptError, StorageError
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.agent.values import Outcome
 from qtopt_agent.rollouts.intervals import wilson
 from qtopt_agent.safety.commands import DriverState
 

@@ -9,10 +9,10 @@ from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings
-from qtopt_agent.nodes import diagnostics
-from qtopt_agent.nodes.conversions import image_message
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
+from qtopt_agent.nodes import diagnostics
+from qtopt_agent.nodes.conversions import image_message
 from qtopt_agent.nodes.qos import SENSOR
 from qtopt_agent.perception.camera_watch import CameraWatch
 from qtopt_agent.perception.cameras import Camera, CameraStalled, FolderCamera, V4L2Camera, VideoCamera

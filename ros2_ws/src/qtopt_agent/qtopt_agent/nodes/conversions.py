@@ -12,10 +12,10 @@ from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, 
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from qtopt_agent.agent.values import AgentCommand, DriverStatus, Goal, GraspResult, StepRecord
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.agent.values import AgentCommand, DriverStatus, Goal, GraspResult, StepRecord
 from qtopt_agent.safety.commands import CommandReport, DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.tool_pose import orientation_at

@@ -19,15 +19,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 
+from qtopt_agent.agent.inputs import InputLimits
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.parameter import Parameter
+from qtopt_agent.doctor.running import Snapshot, Stream, examine
 from qtopt_agent.graph import topics
-from qtopt_agent.nodes.conversions import header_stamp
 from qtopt_agent.graph.parameters import declare
+from qtopt_agent.nodes.conversions import header_stamp
 from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.qos import LATCHED
-from qtopt_agent.agent.inputs import InputLimits
-from qtopt_agent.safety.arm_profile import Parameter
-from qtopt_agent.doctor.examine import Snapshot, Stream, examine
 from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.watchdog import AgeLimits
 

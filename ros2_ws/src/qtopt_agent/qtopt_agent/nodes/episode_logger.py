@@ -12,16 +12,16 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError
-from qtopt_agent.graph import settings, topics
-from qtopt_agent.nodes import diagnostics
-from qtopt_agent.nodes.conversions import image_message
-from qtopt_agent.graph.parameters import declare
-from qtopt_agent.nodes.pictures import picture_type, raw_image
-from qtopt_agent.graph.process import run_node
-from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.perception.ingest import decode
 from qtopt_agent.episodes.disk_guard import GIB, DiskGuard
 from qtopt_agent.episodes.log import EpisodeLog
+from qtopt_agent.graph import settings, topics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
+from qtopt_agent.nodes import diagnostics
+from qtopt_agent.nodes.conversions import image_message
+from qtopt_agent.nodes.pictures import picture_type, raw_image
+from qtopt_agent.nodes.qos import RELIABLE
+from qtopt_agent.perception.ingest import decode
 
 # Every image counts, and one second of them may wait while the disk is busy.
 IMAGES = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)

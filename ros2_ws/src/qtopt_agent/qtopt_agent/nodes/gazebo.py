@@ -20,9 +20,9 @@ from qtopt_agent.gazebo.release import find_release
 from qtopt_agent.gazebo.rig import Rig
 from qtopt_agent.gazebo.services import Services
 from qtopt_agent.graph import settings, topics
-from qtopt_agent.nodes import conversions
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
+from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import object_source

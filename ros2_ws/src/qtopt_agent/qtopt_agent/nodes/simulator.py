@@ -16,9 +16,9 @@ from sensor_msgs.msg import Image, JointState
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.graph import settings, topics
-from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
+from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot

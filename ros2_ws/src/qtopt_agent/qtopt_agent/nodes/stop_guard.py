@@ -14,9 +14,9 @@ from std_msgs.msg import Bool
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings, topics
-from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
+from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.nodes.strangers import StrangerWatch
 from qtopt_agent.safety.arm_profile import arm_profile

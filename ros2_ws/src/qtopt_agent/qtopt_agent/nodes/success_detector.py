@@ -14,11 +14,11 @@ from std_srvs.srv import Trigger
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings, topics
+from qtopt_agent.graph.parameters import declare
+from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes import diagnostics
 from qtopt_agent.nodes.conversions import seconds
-from qtopt_agent.graph.parameters import declare
 from qtopt_agent.nodes.pictures import picture_type, raw_image
-from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import SENSOR
 from qtopt_agent.perception.ingest import decode
 from qtopt_agent.perception.success import SuccessDetector, SuccessSettings

@@ -10,9 +10,9 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from qtopt_agent.graph import settings, topics
-from qtopt_agent.nodes import diagnostics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
+from qtopt_agent.nodes import diagnostics
 from qtopt_agent.nodes.qos import LATCHED
 from qtopt_agent.training.trainer import Trainer, TrainerSettings, TrainerState
 

@@ -1,12 +1,12 @@
-"""A training run's folder is one process's at a time."""
+"""Folders that are one process's at a time."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.episodes.recording import lock_folder
 
 
 @contextmanager
@@ -24,3 +24,17 @@ def one_process(run: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def lock_folder(folder: Path, *, alone: bool) -> int | None:
+    """A lock on `folder` as an open file descriptor: shared by recordings in it, `alone` for a repair.
+
+    None where `alone` is asked for and somebody records there. The kernel frees the lock of a process that dies.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -65,11 +65,6 @@ class Rollout:
     pictures: NDArray[np.uint8] | None = None
 
 
-def usable_cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_rollouts(
     plan: RolloutPlan,
     count: int,

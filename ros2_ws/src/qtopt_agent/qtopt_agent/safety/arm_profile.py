@@ -1,9 +1,7 @@
 """Parameters of the arm driver: what each means, and what they become. One YAML file for each kind of arm."""
 
-import difflib
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.parameter import Parameter, checked, unknown_parameter
 from qtopt_agent.documents import read_yaml
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
@@ -19,21 +18,6 @@ from qtopt_agent.safety.tool_pose import unit_quaternion
 from qtopt_agent.safety.watchdog import AgeLimits
 
 GRIPPER_INTERFACES = ("parallel_gripper_command", "gripper_command", "topic")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a node: all are read at start. low, high: range of a number, or of each in a list.
-
-    path: a file or folder, in which ~ stands for the home folder.
-    """
-
-    name: str
-    default: Any
-    description: str
-    low: float | None = None
-    high: float | None = None
-    path: bool = False
 
 
 ARM_PARAMETERS = (
@@ -195,30 +179,6 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         p["output.topic"],
         p["rate"],
     )
-
-
-def checked(parameter: Parameter, value: Any) -> Any:
-    """`value`, if it has the type of the default and is in range; whole numbers may stand for floats, ~ for the home.
-
-    Raises InvalidInput.
-    """
-    default, low, high = parameter.default, parameter.low, parameter.high
-    if isinstance(default, list):
-        values = list(value) if isinstance(value, (list, tuple)) else [value]
-        return [checked(replace(parameter, default=default[0]), each) for each in values]
-    if isinstance(default, float) and type(value) is int:
-        value = float(value)
-    if type(value) is not type(default):
-        raise InvalidInput(f"{parameter.name} is {value!r}, expected a {type(default).__name__}")
-    if low is not None and high is not None and not low <= value <= high:
-        raise InvalidInput(f"{parameter.name} is {value}, expected {low} to {high}")
-    return os.path.expanduser(value) if parameter.path else value
-
-
-def unknown_parameter(name: str, known: Iterable[str]) -> InvalidInput:
-    """The error about a parameter that is none of those `known`, with the one whose name is nearest."""
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    return InvalidInput(f"unknown parameter {name}, the nearest that there is: {nearest}")
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -27,15 +27,15 @@ from std_srvs.srv import SetBool, Trigger
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.parameter import Parameter
 from qtopt_agent.core.profile import get_profile
-from qtopt_agent.models import store as model_store
 from qtopt_agent.graph import topics
-from qtopt_agent.nodes.conversions import image_message, seconds
 from qtopt_agent.graph.parameters import declare
+from qtopt_agent.models import store as model_store
+from qtopt_agent.nodes.conversions import image_message, seconds
 from qtopt_agent.nodes.pictures import raw_image
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
 from qtopt_agent.perception.ingest import ingest_image, ingest_spec
-from qtopt_agent.safety.arm_profile import Parameter
 from qtopt_agent.safety.commands import DriverState
 
 HEIGHT, WIDTH, RATE = 480, 640, 30.0

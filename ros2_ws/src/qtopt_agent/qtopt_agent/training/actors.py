@@ -19,9 +19,9 @@ from qtopt_agent.learning.checkpoint import load_weights
 from qtopt_agent.learning.parts import collecting_policy, evaluation_maximizer, make_network
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.policies import GreedyPolicy
-from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.processes.interrupts import ctrl_c_held
 from qtopt_agent.processes.memory import keep_freed_memory
+from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import PRIVILEGED_SIZE, make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 

@@ -9,8 +9,8 @@ from qtopt_agent.learning.parts import make_network
 from qtopt_agent.maximizers import make_maximizer
 from qtopt_agent.models.store import publish
 from qtopt_agent.policies.scripted_module import DeployableMaximizer
-from qtopt_agent.training.saved_run import preset_of, read_run
 from qtopt_agent.simulation import PRIVILEGED_SIZE
+from qtopt_agent.training.saved_run import preset_of, read_run
 
 COMMANDS = "commands.txt"
 """The run's command lines, one a line; `qtopt train` writes them."""

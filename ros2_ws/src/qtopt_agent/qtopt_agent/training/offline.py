@@ -19,13 +19,13 @@ from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.episodes.reader import find_episodes, read_episode
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.perception.ingest import fit, ingest_spec
-from qtopt_agent.replay.store import StoreSpec, TransitionStore
-from qtopt_agent.training.export import COMMANDS, export_run
-from qtopt_agent.processes.memory import keep_freed_memory
 from qtopt_agent.processes.folder_lock import one_process
-from qtopt_agent.training.saved_run import CHECKPOINT, preset_of, read_run
-from qtopt_agent.training.run import Training
+from qtopt_agent.processes.memory import keep_freed_memory
+from qtopt_agent.replay.store import StoreSpec, TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_SIZE
+from qtopt_agent.training.export import COMMANDS, export_run
+from qtopt_agent.training.run import Training
+from qtopt_agent.training.saved_run import CHECKPOINT, preset_of, read_run
 
 USED = "episodes.txt"  # in the run's folder: episodes that its replay store has taken, one a line
 Report = Callable[[dict[str, Any]], None]

@@ -5,17 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.agent.inputs import InputLimits
-from qtopt_agent.doctor.examine import (
-    Severity,
-    Snapshot,
-    Stream,
-    examine,
-    examine_arm_file,
-    examine_model,
-    worst,
-)
+from qtopt_agent.doctor.files import examine_arm_file, examine_model
+from qtopt_agent.doctor.findings import Severity, worst
+from qtopt_agent.doctor.running import Snapshot, Stream, examine
+from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.watchdog import AgeLimits
 

@@ -1,39 +1,18 @@
-"""What is wrong with a running graph or a configuration, from plain data about it."""
+"""What is wrong with a running graph, from plain data about it."""
 
 from dataclasses import dataclass
-from enum import IntEnum
-from pathlib import Path
 
 import numpy as np
 
-from qtopt_agent.core.errors import InvalidInput, QtoptError
-from qtopt_agent.core.profile import get_profile
-from qtopt_agent.models import store as model_store
-from qtopt_agent.perception.ingest import RawImage, ingest_image, ingest_spec
 from qtopt_agent.agent.inputs import InputLimits
-from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile, read_parameters
+from qtopt_agent.doctor.findings import Finding, Severity
+from qtopt_agent.doctor.picture import fits
+from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.watchdog import TOLERANCE, AgeLimits
 
 MIN_RATE = 5.0  # Hz: with less, an arm waits longer for a picture than it moves
 SENSOR_RATE = 20.0  # Hz, of the gripper and of the pose
-
-
-class Severity(IntEnum):
-    """OK comes with what was found to be well; a WARNING works, badly; an ERROR does not."""
-
-    OK = 0
-    WARNING = 1
-    ERROR = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. advice: what to do; empty where all is well."""
-
-    severity: Severity
-    text: str
-    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,49 +67,6 @@ def examine(snapshot: Snapshot, limits: InputLimits, ages: AgeLimits) -> list[Fi
     return findings
 
 
-def examine_arm_file(file: Path) -> list[Finding]:
-    """Whether an arm driver would start with the parameters in `file`, and whether they are wise."""
-    try:
-        parameters = read_parameters(file)
-        profile = arm_profile(parameters)
-    except InvalidInput as error:
-        return [Finding(Severity.ERROR, str(error), f"correct {file}")]
-    driver, box = profile.driver, profile.driver.step.workspace
-    findings = [Finding(Severity.OK, f"{file}: {len(parameters)} of {len(ARM_PARAMETERS)} parameters given, all valid")]
-    size = np.subtract(box.high, box.low)
-    if size.max() > 1.5:
-        text = f"the workspace is {' x '.join(f'{side:.2f}' for side in size)} m"
-        findings.append(Finding(Severity.WARNING, text, "give the box of the bin and a little above, not of the arm"))
-    if not box.low[2] <= profile.floor_height + 0.05 or not profile.floor_height < box.high[2]:
-        text = f"the bin's floor is at {profile.floor_height} m, the workspace from {box.low[2]} to {box.high[2]} m"
-        findings.append(Finding(Severity.WARNING, text, "objects on the floor are out of reach: check floor_height"))
-    rates = driver.rates
-    longest = driver.step.max_translation / rates.speed + rates.speed / rates.acceleration
-    if longest > 3:
-        text = f"the longest motion takes {longest:.1f} s"
-        findings.append(Finding(Severity.WARNING, text, "the agent sees nothing meanwhile: raise limits.speed"))
-    return findings
-
-
-def examine_model(folder: Path, image_size: tuple[int, int] | None = None) -> list[Finding]:
-    """Whether the model in `folder` is whole and takes pictures of `image_size` (height, width), px."""
-    try:
-        manifest = model_store.verify(folder)
-        findings = [Finding(Severity.OK, f"model {manifest['version']} is whole, profile {manifest['profile']}")]
-        if image_size is not None:
-            height, width = image_size
-            blank = RawImage(bytes(3 * height * width), "rgb8", height, width, 3 * width)
-            findings.append(_fits(manifest["profile"], blank))
-    except QtoptError as error:
-        return [Finding(Severity.ERROR, str(error), "fetch the model again, or name another one")]
-    return findings
-
-
-def worst(findings: list[Finding]) -> Severity:
-    """The gravest severity among `findings`."""
-    return max((finding.severity for finding in findings), default=Severity.OK)
-
-
 def _stream(name: str, stream: Stream, limit: float, rate: float) -> list[Finding]:
     if stream.publishers == 0:
         advice = f"start the node that publishes {stream.topic}, or remap it"
@@ -165,20 +101,8 @@ def _image(snapshot: Snapshot) -> list[Finding]:
         sizes = ", ".join(f"{width}x{height}" for height, width in snapshot.sizes)
         found.append(Finding(Severity.ERROR, f"images of several sizes: {sizes} px", "stop all cameras but one"))
     if snapshot.model_profile:
-        found.append(_fits(snapshot.model_profile, image))
+        found.append(fits(snapshot.model_profile, image))
     return found
-
-
-def _fits(profile_name: str, image: RawImage) -> Finding:
-    try:
-        profile = get_profile(profile_name)
-        ingest_image(image, ingest_spec(profile))
-    except InvalidInput as error:
-        advice = f"set the camera to rgb8 or bgr8 and to a size that profile {profile_name} can be cut from"
-        return Finding(Severity.ERROR, f"the model does not fit the camera: {error}", advice)
-    size = profile.observation.image_size
-    text = f"{image.width}x{image.height} {image.encoding} becomes the model's {size[1]}x{size[0]} px"
-    return Finding(Severity.OK, text)
 
 
 def _clock(snapshot: Snapshot) -> list[Finding]:

@@ -1,0 +1,1 @@
+"""Decides in a running graph: newest picture in, one guarded motion after another out."""

@@ -1,0 +1,1 @@
+"""Episodes in simulation, one or many at once: run, counted, shown."""
