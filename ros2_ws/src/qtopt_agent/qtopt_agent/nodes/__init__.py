@@ -1,1 +1,1 @@
-"""ROS 2 nodes: parameters, topics and lifecycle around the ROS-free code. The only folder that imports rclpy."""
+"""ROS 2 nodes: parameters, topics and lifecycle around the ROS-free code."""
