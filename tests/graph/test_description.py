@@ -95,7 +95,7 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"arm": "generic", "train": "true", "record": "x", "trusted_keys": "keys"}, "signs nothing"),
         ({"arm": "generic"}, r"workspace\.low is missing"),
         ({"simulator": "mujoco", "model": "no_such_model"}, "no_such_model"),
-        ({"simulator": "mujoco", "model": str(Path(__file__).parent)}, "tests/nodes.*model:=FOLDER"),
+        ({"simulator": "mujoco", "model": str(Path(__file__).parent)}, "tests/graph.*model:=FOLDER"),
         ({"arm": "generic", "camera": "folder"}, "camera_device is empty"),
         ({"simulator": "mujoco", "namespace": "no good"}, "namespace is 'no good'"),
     ],
