@@ -75,8 +75,8 @@ class Task:
         the camera's auxiliary loss, the data it begins with, the length of the run. The levels of a grid belong to the
         action space, and bf16 stays only where it can tell actions apart.
         """
-        bf16 = preset.bf16 and not self.needs_float32
-        return replace(preset, auxiliary_weight=0.0, bf16=bf16, grid_levels=self.grid_levels)
+        bf16 = preset.optimizer.bf16 and not self.needs_float32
+        return preset.changed(auxiliary_weight=0.0, bf16=bf16, grid_levels=self.grid_levels)
 
     def shortened(self, share: float) -> "Task":
         """The same task with a `share` (0..1) of its environment steps and episodes, for trying things out."""

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -18,9 +16,9 @@ PRIVILEGED = 2
 
 def make_learner(profile: str = "compact", seed: int = 0, **changes: object) -> Learner:
     settings = dict(steps=100, batch_size=32, target_lag=4, symmetry=False, mc_bound_until=0.0, bf16=False)
-    preset = dataclasses.replace(load_preset(profile), **{**settings, **changes})
+    preset = load_preset(profile).changed(**{**settings, **changes})
     space = get_profile(profile).action_space
-    network = make_q_function(get_profile(profile), PRIVILEGED if preset.auxiliary_weight else 0, seed)
+    network = make_q_function(get_profile(profile), PRIVILEGED if preset.loss.auxiliary_weight else 0, seed)
     learner = Learner(preset, get_profile(profile), network, CEM(space, samples=8, elites=2, iterations=2), seed)
     learner.fit_auxiliary(np.array([[0, 5], [2, 5.2]], np.float32))
     return learner
@@ -77,7 +75,7 @@ def test_the_auxiliary_loss_learns_what_is_normalised():
 
 
 def test_the_auxiliary_loss_asks_for_its_scale():
-    preset = dataclasses.replace(load_preset("compact"), bf16=False)
+    preset = load_preset("compact").changed(bf16=False)
     profile = get_profile("compact")
     learner = Learner(preset, profile, make_q_function(profile, PRIVILEGED), CEM(profile.action_space, 4, 2, 1), 0)
     with pytest.raises(InvalidInput, match="fit_auxiliary"):

@@ -5,8 +5,6 @@ the last room pays 1 and ends the episode, leaving the first room pays 0.3 and e
 number has no effect.
 """
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -116,8 +114,7 @@ def learned(learner: Learner) -> np.ndarray:
 )
 def test_what_is_learned_is_what_value_iteration_says(settings):
     steps = 2500 if settings["target"] == "fitted" else 900
-    preset = dataclasses.replace(
-        load_preset("lowdim"),
+    preset = load_preset("lowdim").changed(
         **{"steps": steps, "ema_decay": 0.97, "learning_rate": 2e-3, "bf16": False, "symmetry": False}
         | {"mc_bound_until": 0.0, "cem_samples": 8, "cem_elites": 2, "cem_iterations": 1, "weight_decay": 0.0}
         | settings,
@@ -169,8 +166,7 @@ class GoesLeft:
     ids=lambda settings: "-".join(str(value) for value in settings.values()) if isinstance(settings, dict) else "",
 )
 def test_from_episodes_of_a_bad_policy(settings, agrees, tmp_path):
-    preset = dataclasses.replace(
-        load_preset("lowdim"),
+    preset = load_preset("lowdim").changed(
         **{"steps": 600, "ema_decay": 0.95, "learning_rate": 2e-3, "bf16": False, "symmetry": False}
         | {
             "target": "polyak",

@@ -1,7 +1,6 @@
 """Whole runs, small: the low-dimensional profile, a few dozen steps, one actor process."""
 
 import contextlib
-import dataclasses
 import itertools
 import json
 import multiprocessing
@@ -47,7 +46,7 @@ def small(**changes: object) -> Preset:
         evaluation_samples=16,
         evaluation_iterations=1,
     )
-    return dataclasses.replace(load_preset("lowdim"), **{**settings, **changes})
+    return load_preset("lowdim").changed(**{**settings, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +136,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"q_function": "quantile"}, "setting q_function is 'scalar' in this run, 'quantile' was asked for"),
-        ({"capacity": 400}, "setting capacity is 5000 in this run, 400 was asked for"),
-        ({"auxiliary_weight": 1.0}, r"setting auxiliary_weight is 0.0 in this run, 1.0 was asked for"),
+        ({"q_function": "quantile"}, "setting q_function.kind is 'scalar' in this run, 'quantile' was asked for"),
+        ({"capacity": 400}, "setting replay.capacity is 5000 in this run, 400 was asked for"),
+        ({"auxiliary_weight": 1.0}, r"setting loss.auxiliary_weight is 0.0 in this run, 1.0 was asked for"),
     ],
 )
 def test_a_resume_that_is_refused_says_why_and_changes_nothing(tmp_path, recorded, changes, message):

@@ -78,7 +78,7 @@ def train(
         raise typer.Exit(130 if outcome.interrupted else 0)
     typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")
     for objects, success in outcome.success.items():
-        typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.evaluate_episodes} episodes")
+        typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.housekeeping.evaluate_episodes} episodes")
     if outcome.steps == chosen.steps:
         typer.echo(f"make a model of it with: qtopt export --run {out} --version NAME")
     else:

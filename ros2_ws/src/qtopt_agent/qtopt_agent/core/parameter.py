@@ -1,8 +1,6 @@
 """A node's parameter: what it means and may be, and a value held to it."""
 
-import difflib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,9 +38,3 @@ def checked(parameter: Parameter, value: Any) -> Any:
     if low is not None and high is not None and not low <= value <= high:
         raise InvalidInput(f"{parameter.name} is {value}, expected {low} to {high}")
     return os.path.expanduser(value) if parameter.path else value
-
-
-def unknown_parameter(name: str, known: Iterable[str]) -> InvalidInput:
-    """The error about a parameter that is none of those `known`, with the one whose name is nearest."""
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    return InvalidInput(f"unknown parameter {name}, the nearest that there is: {nearest}")

@@ -1,4 +1,7 @@
-"""Which values a setting may have, written beside it: `Annotated[int, Range(1, 9)]`, `Literal["a", "b"]`."""
+"""Which values a setting may have, written beside it: `Annotated[int, Range(1, 9)]`, `Literal["a", "b"]`.
+
+What it means may stand there, too: `Annotated[int, Range(1, 9), "objects in the bin"]`.
+"""
 
 import math
 from contextlib import suppress
@@ -38,7 +41,7 @@ def converted(name: str, value: Any, kind: Any) -> Any:
     except (TypeError, ValueError, OverflowError) as error:
         shown = repr(value)
         raise InvalidInput(
-            f"{name} is {shown if len(shown) <= 100 else shown[:100] + '...'}, expected {_expected(kind)}"
+            f"{name} is {shown if len(shown) <= 100 else shown[:100] + '...'}, expected {expected(kind)}"
         ) from error
 
 
@@ -56,11 +59,11 @@ def _converted(value: Any, kind: Any) -> Any:
             raise ValueError
         return value
     if get_origin(kind) is Annotated:
-        kind, allowed = get_args(kind)
-        number = _converted(value, kind)
-        if number not in allowed:
+        kind, *notes = get_args(kind)
+        result = _converted(value, kind)
+        if not all(result in allowed for allowed in notes if isinstance(allowed, Range)):
             raise ValueError
-        return number
+        return result
     if kind in (bool, str) or isinstance(value, bool):
         if type(value) is not kind:
             raise TypeError
@@ -74,18 +77,24 @@ def _converted(value: Any, kind: Any) -> Any:
     return kind(number)
 
 
-def _expected(kind: Any) -> str:
+def expected(kind: Any) -> str:
+    """What a value of `kind` may be, in words."""
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if kinds[1:] == (Ellipsis,):
-            return f"a list, each {_expected(kinds[0])}"
-        return f"a list of {len(kinds)}, each {_expected(kinds[0])}"
+            return f"a list, each {expected(kinds[0])}"
+        return f"a list of {len(kinds)}, each {expected(kinds[0])}"
     if get_origin(kind) is Literal:
         return " or ".join(get_args(kind))
     if get_origin(kind) is Annotated:
-        of, allowed = get_args(kind)
-        return f"{_NAMES[of]} {allowed}"
+        of, *notes = get_args(kind)
+        return " ".join([expected(of), *(str(allowed) for allowed in notes if isinstance(allowed, Range))])
     return _NAMES[kind]
+
+
+def meaning(kind: Any) -> str:
+    """The words beside `kind`, none where there are none."""
+    return next((note for note in get_args(kind)[1:] if isinstance(note, str)), "")
 
 
 _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.parameter import Parameter, checked, unknown_parameter
+from qtopt_agent.core.errors import InvalidInput, unknown
+from qtopt_agent.core.parameter import Parameter, checked
 from qtopt_agent.graph.settings import EVERY_NODE, KNOWN, NODES, SHARED
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile
 from qtopt_agent.standalone.arguments import Override, matches, read_parameters
@@ -75,5 +75,5 @@ def _read(file: Path) -> list[Override]:
             raise InvalidInput(f"{file} is for node {node}, expected /** or one of {', '.join(NODES)}")
         known = {each.name for each in (*NODES[node], *EVERY_NODE)} if node in NODES else KNOWN
         if name not in known:
-            raise InvalidInput(f"{file}: {unknown_parameter(name, sorted(known))}")
+            raise InvalidInput(f"{file}: {unknown('parameter', name, sorted(known))}")
     return overrides

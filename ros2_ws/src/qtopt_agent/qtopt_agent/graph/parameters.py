@@ -6,8 +6,8 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
-from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.parameter import Parameter, checked, unknown_parameter
+from qtopt_agent.core.errors import InvalidInput, unknown
+from qtopt_agent.core.parameter import Parameter, checked
 from qtopt_agent.graph.settings import KNOWN
 
 
@@ -24,7 +24,7 @@ def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
     # rclpy has no public way to ask for them.
     for name in node._parameter_overrides:
         if not node.has_parameter(name) and name not in KNOWN and not name.startswith("qos_overrides."):
-            raise unknown_parameter(name, sorted(KNOWN))
+            raise unknown("parameter", name, sorted(KNOWN))
     return {each.name: checked(each, found.value) for each, found in zip(parameters, declared, strict=True)}
 
 

@@ -17,8 +17,9 @@ from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.learning import n_step
 from qtopt_agent.learning.bellman import action_values, bellman_targets, state_values
 from qtopt_agent.learning.losses import LOSSES, auxiliary_loss
-from qtopt_agent.learning.preset import Preset, ramp
+from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.quantiles import quantile_huber_loss
+from qtopt_agent.learning.settings import OptimizerSettings, TargetSettings
 from qtopt_agent.learning.symmetry import Mirror, augment
 from qtopt_agent.learning.targets import FittedIteration, HardCopy, LaggedPair, Polyak, frozen_copy
 from qtopt_agent.maximizers.action_code import ActionCode
@@ -43,22 +44,22 @@ class Learner:
     ) -> None:
         self.preset = preset
         self.network = network.train()
-        self.targets = _make_targets(preset, network)
+        self.targets = _make_targets(preset.target, network)
         self.step_count = 0
         self.td_errors = np.zeros(0, np.float32)
         """Mean absolute difference of Q and target, of each transition of the last batch: what to replay first."""
         self._maximizer = maximizer
-        self._mirrors = mirrors if preset.symmetry else ()
+        self._mirrors = mirrors if preset.replay.symmetry else ()
         self._discount = profile.discount
         self._code = ActionCode(profile.action_space)
         self._rng = np.random.default_rng([seed, 1])
         self._generator = torch.Generator().manual_seed(torch_seed(seed))
-        self._optimizer = _make_optimizer(preset, network)
+        self._optimizer = _make_optimizer(preset.optimizer, network)
         self._auxiliary_mean: Tensor | None = None
         self._auxiliary_scale: Tensor | None = None
         # What labels transitions. Targets need no gradients, so whole bf16 copies spare them autocast's casts.
         self._labellers = self.targets.networks
-        if preset.bf16:
+        if preset.optimizer.bf16:
             self._labellers = tuple(frozen_copy(n).to(torch.bfloat16) for n in self._labellers)
 
     @property
@@ -85,29 +86,29 @@ class Learner:
         preset, network = self.preset, self.network
         batch = augment(batch, self._mirrors, self._rng)
         image, state, action, weight = map(torch.from_numpy, (batch.image, batch.state, batch.action, batch.weight))
-        taus = torch.rand([len(action), preset.quantiles], generator=self._generator)
+        taus = torch.rand([len(action), preset.q_function.quantiles], generator=self._generator)
         metrics: dict[str, Tensor] = {}
         if sequences is None:
             targets = self._label(batch)
         else:
             targets, metrics["trace"] = self._label_corrected(sequences)
-        if self.progress < preset.mc_bound_until:
+        if self.progress < preset.target.mc_bound_until:
             bound = torch.from_numpy(batch.mc_return).clamp(0, 1)
             targets = torch.maximum(targets, bound if targets.dim() == 1 else bound[:, None])
 
-        with torch.autocast("cpu", torch.bfloat16, enabled=preset.bf16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=preset.optimizer.bf16):
             embedding = network.encode(image)
             if isinstance(network, QuantileQFunction):
                 logits = network.quantiles(embedding, state, action[:, None], taus)[:, 0].float()
             else:
                 logits = network.evaluate(embedding, state, action[:, None])[:, 0].float()
-            predicted = network.auxiliary(embedding, state).float() if preset.auxiliary_weight else None
+            predicted = network.auxiliary(embedding, state).float() if preset.loss.auxiliary_weight else None
         q = torch.sigmoid(logits)
         if isinstance(network, QuantileQFunction):
             losses = quantile_huber_loss(q, targets, taus)
             errors = (q.mean(1) - targets.mean(1)).abs()
         else:
-            losses = LOSSES[preset.loss](logits, targets)
+            losses = LOSSES[preset.loss.kind](logits, targets)
             errors = (q - targets).abs()
         loss = bellman = (weight * losses).mean()
         self.td_errors = errors.detach().numpy()
@@ -117,14 +118,14 @@ class Learner:
                 raise InvalidInput("the auxiliary loss needs fit_auxiliary first")
             wanted = (torch.from_numpy(batch.privileged) - self._auxiliary_mean) / self._auxiliary_scale
             metrics["auxiliary"] = auxiliary_loss(predicted, wanted)
-            loss = bellman + preset.auxiliary_weight * metrics["auxiliary"]
+            loss = bellman + preset.loss.auxiliary_weight * metrics["auxiliary"]
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if isinstance(network, ActorCriticQFunction):
             metrics["actor"] = self._actor_gradient(network, embedding.detach(), state)
-        metrics["gradient"] = clip_grad_norm_(network.parameters(), preset.gradient_clip, foreach=True)
+        metrics["gradient"] = clip_grad_norm_(network.parameters(), preset.optimizer.gradient_clip, foreach=True)
         if not torch.isfinite(metrics["gradient"]):
             raise InvalidInput(f"step {self.step_count}: the gradient is not finite (loss {loss.item()})")
         self._optimizer.step()
@@ -136,7 +137,7 @@ class Learner:
         """Target values [B], or quantiles of them [B, T]."""
         taus = None
         if isinstance(self.network, QuantileQFunction):
-            taus = torch.rand([len(batch.reward), self.preset.quantiles], generator=self._generator)
+            taus = torch.rand([len(batch.reward), self.preset.q_function.quantiles], generator=self._generator)
         reward, discount = torch.from_numpy(batch.reward), torch.from_numpy(batch.discount)
         seen = torch.from_numpy(batch.next_image), torch.from_numpy(batch.next_state)
         with self._searching() as search:
@@ -154,10 +155,10 @@ class Learner:
             value, greedy = value.view(count, n), greedy.view(count, n, -1)[:, :-1]
             discount = self._discount * (1 - terminal)
             taken, going_on = action[:, 1:], valid[:, 1:]
-            if self.preset.n_step_correction == "cut":
+            if self.preset.target.n_step_correction == "cut":
                 follows = n_step.follows(self._code, taken, greedy) & going_on
                 return n_step.cut(reward, discount, value, follows).clamp(0, 1), follows.float().mean()
-            epsilon, noise = (ramp(ends, self.progress) for ends in (self.preset.epsilon, self.preset.noise))
+            epsilon, noise, _ = self.preset.exploration.at(self.progress)
             policy = exploring_log_density(self._code, taken, greedy, epsilon, noise)
             trace = torch.where(going_on, n_step.retrace(policy, density[:, 1:]), 0.0)
             before = image[:, 1:-1].flatten(0, 1), state[:, 1:-1].flatten(0, 1)
@@ -168,11 +169,11 @@ class Learner:
     @contextmanager
     def _searching(self) -> Iterator[QFunction]:
         """The network that the next state's best action is searched with."""
-        if not self.preset.double:
+        if not self.preset.target.double:
             yield self._labellers[0]
             return
         # Only the online network is not a bf16 copy.
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.preset.bf16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.preset.optimizer.bf16):
             yield self.network.eval()
         self.network.train()
 
@@ -185,10 +186,10 @@ class Learner:
 
     def learning_rate(self) -> float:
         """Cosine from the first to the final rate, times the staircase decay."""
-        preset = self.preset
-        low, high = preset.final_learning_rate, preset.learning_rate
+        settings = self.preset.optimizer
+        low, high = settings.final_learning_rate, settings.learning_rate
         cosine = low + (high - low) * (1 + math.cos(math.pi * min(1.0, self.progress))) / 2
-        return cosine * preset.learning_rate_decay ** (self.step_count // preset.learning_rate_decay_steps)
+        return cosine * settings.learning_rate_decay ** (self.step_count // settings.learning_rate_decay_steps)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `step` depends on except the data."""
@@ -217,23 +218,22 @@ class Learner:
     @torch.no_grad()
     def _refresh(self, changed: int) -> None:
         """Bring the bf16 copies of the first `changed` target networks up to date."""
-        if not self.preset.bf16:
+        if not self.preset.optimizer.bf16:
             return
         for copied, target in list(zip(self._labellers, self.targets.networks, strict=True))[:changed]:
             torch._foreach_copy_(list(copied.state_dict().values()), list(target.state_dict().values()))
 
 
-def _make_targets(preset: Preset, network: QFunction) -> HardCopy[QFunction]:
-    if preset.target == "lagged_pair":
-        return LaggedPair(network, preset.ema_decay, preset.target_lag)
-    if preset.target == "polyak":
-        return Polyak(network, preset.ema_decay)
-    return {"hard": HardCopy, "fitted": FittedIteration}[preset.target](network, preset.target_period)
+def _make_targets(settings: TargetSettings, network: QFunction) -> HardCopy[QFunction]:
+    if settings.kind == "lagged_pair":
+        return LaggedPair(network, settings.ema_decay, settings.target_lag)
+    if settings.kind == "polyak":
+        return Polyak(network, settings.ema_decay)
+    return {"hard": HardCopy, "fitted": FittedIteration}[settings.kind](network, settings.target_period)
 
 
-def _make_optimizer(preset: Preset, network: QFunction) -> torch.optim.Optimizer:
-    if preset.optimizer == "sgd":
-        return torch.optim.SGD(
-            network.parameters(), preset.learning_rate, momentum=0.9, weight_decay=preset.weight_decay, foreach=True
-        )
-    return torch.optim.AdamW(network.parameters(), preset.learning_rate, weight_decay=preset.weight_decay, fused=True)
+def _make_optimizer(settings: OptimizerSettings, network: QFunction) -> torch.optim.Optimizer:
+    weights, rate, decay = network.parameters(), settings.learning_rate, settings.weight_decay
+    if settings.kind == "sgd":
+        return torch.optim.SGD(weights, rate, momentum=0.9, weight_decay=decay, foreach=True)
+    return torch.optim.AdamW(weights, rate, weight_decay=decay, fused=True)

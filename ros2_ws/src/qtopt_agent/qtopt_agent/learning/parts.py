@@ -3,6 +3,7 @@
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.settings import MaximizerSettings
 from qtopt_agent.maximizers import Maximizer, make_maximizer
 from qtopt_agent.policies import BoltzmannPolicy, ExploringPolicy, GreedyPolicy
 from qtopt_agent.q_functions import QFunction, make_q_function
@@ -10,23 +11,25 @@ from qtopt_agent.q_functions import QFunction, make_q_function
 
 def make_network(preset: Preset, profile: Profile, privileged_size: int = 0, seed: int = 0) -> QFunction:
     """The preset's Q-function for a profile; with an auxiliary output where the preset has that loss."""
-    auxiliary = privileged_size if preset.auxiliary_weight else 0
-    return make_q_function(profile, auxiliary, seed, preset.q_function, preset.risk, preset.risk_level)
+    q = preset.q_function
+    auxiliary = privileged_size if preset.loss.auxiliary_weight else 0
+    return make_q_function(profile, auxiliary, seed, q.kind, q.risk, q.risk_level)
 
 
 def training_maximizer(preset: Preset, profile: Profile) -> Maximizer:
     """The maximiser of Bellman targets and of data collection."""
-    return _maximizer(preset, profile, preset.cem_samples, preset.cem_iterations)
+    search = preset.maximizer
+    return _maximizer(search, profile, search.cem_samples, search.cem_iterations)
 
 
 def evaluation_maximizer(preset: Preset, profile: Profile) -> Maximizer:
     """The maximiser of evaluations: more thorough, as a released policy's."""
-    return _maximizer(preset, profile, preset.evaluation_samples, preset.evaluation_iterations)
+    search = preset.maximizer
+    return _maximizer(search, profile, search.evaluation_samples, search.evaluation_iterations)
 
 
-def _maximizer(preset: Preset, profile: Profile, samples: int, iterations: int) -> Maximizer:
-    space, elites, levels = profile.action_space, preset.cem_elites, preset.grid_levels
-    return make_maximizer(preset.maximizer, space, samples, elites, iterations, levels)
+def _maximizer(search: MaximizerSettings, profile: Profile, samples: int, iterations: int) -> Maximizer:
+    return make_maximizer(search.kind, profile.action_space, samples, search.cem_elites, iterations, search.grid_levels)
 
 
 def collecting_policy(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.parameter import Parameter, checked, unknown_parameter
+from qtopt_agent.core.errors import InvalidInput, unknown
+from qtopt_agent.core.parameter import Parameter, checked
 from qtopt_agent.documents import read_yaml
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
@@ -125,7 +125,7 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
     known = {parameter.name: parameter for parameter in ARM_PARAMETERS}
     for name in parameters:
         if name not in known:
-            raise unknown_parameter(name, known)
+            raise unknown("parameter", name, known)
     p = {name: checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
     for name in ("workspace.low", "workspace.high"):
         if len(p[name]) != 3:

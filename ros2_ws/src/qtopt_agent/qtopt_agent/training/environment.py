@@ -16,7 +16,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import collecting_policy, make_network, training_maximizer
-from qtopt_agent.learning.preset import Preset, ramp
+from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.replay.store import StoreSpec, TransitionStore
 from qtopt_agent.rollouts.environment_runner import EnvironmentRunner
@@ -83,7 +83,7 @@ class EnvironmentTraining:
         network = make_network(preset, profile, seed=seed)
         self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors)
         # An episode of T steps takes T + 1 rows: two a step at most.
-        capacity = min(preset.capacity, 2 * (budget.environment_steps + profile.max_steps))
+        capacity = min(preset.replay.capacity, 2 * (budget.environment_steps + profile.max_steps))
         self.store = TransitionStore(folder, StoreSpec.of(profile, capacity))
         if self.store.episodes_added:
             raise InvalidInput(f"{folder} holds {self.store.episodes_added} episodes already, expected none")
@@ -119,6 +119,5 @@ class EnvironmentTraining:
             self._feed.step()
 
     def _collecting(self) -> Policy:
-        preset = self._preset
-        schedules = (ramp(ends, self.learner.progress) for ends in (preset.epsilon, preset.noise, preset.boltzmann))
-        return collecting_policy(preset, self._profile, self.learner.acting, *schedules)
+        schedules = self._preset.exploration.at(self.learner.progress)
+        return collecting_policy(self._preset, self._profile, self.learner.acting, *schedules)

@@ -39,9 +39,9 @@ def export_run(
         }
     except (KeyError, TypeError, RuntimeError, OSError) as error:
         raise IncompatibleModel(f"{run} is not a complete run of preset {preset.profile}: {error}") from error
-    name = maximizer or preset.maximizer
-    search = make_maximizer(name, profile.action_space, samples, elites, iterations, preset.grid_levels)
+    name = maximizer or preset.maximizer.kind
+    search = make_maximizer(name, profile.action_space, samples, elites, iterations, preset.maximizer.grid_levels)
     if not isinstance(search, DeployableMaximizer):
         raise InvalidInput(f"maximizer {name!r} does not run in TorchScript; export with another, such as cem")
-    mirrored = preset.symmetry and not q.proposes  # an action proposed for one view is not its mirror image's
+    mirrored = preset.replay.symmetry and not q.proposes  # an action proposed for one view is not its mirror image's
     return publish(store, version, profile, q, search, training, mirrored)

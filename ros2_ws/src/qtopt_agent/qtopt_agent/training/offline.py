@@ -111,14 +111,14 @@ def _preset(order: Round, resumed: Path | None, episodes: Path) -> Preset:
     if first is None:
         raise InvalidInput(f"{episodes} holds no episodes")
     if read_episode(first).final.privileged is None:  # measured in simulation only
-        preset = replace(preset, auxiliary_weight=0.0)
+        preset = preset.changed(auxiliary_weight=0.0)
     return preset
 
 
 def _take(profile: Profile, preset: Preset, run: Path, episodes: Path, new: bool | None) -> list[str]:
     """Add the episodes that are new to the run's replay store; returns why others were not."""
-    privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
-    store = TransitionStore(run / "replay", StoreSpec.of(profile, preset.capacity, privileged), new)
+    privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
+    store = TransitionStore(run / "replay", StoreSpec.of(profile, preset.replay.capacity, privileged), new)
     used = run / USED
     known = set(used.read_text(encoding="utf-8").splitlines()) if used.exists() else set()
     skipped = []

@@ -26,7 +26,7 @@ from qtopt_agent.learning.handover import learned_is_next
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.metrics import Metrics, weight_gap
 from qtopt_agent.learning.parts import make_network, training_maximizer
-from qtopt_agent.learning.preset import Preset, ramp
+from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.processes.interrupts import first_interrupt
 from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
@@ -84,7 +84,7 @@ class Training:
         if self._collect and actors < 1:
             raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
         profile = get_profile(preset.profile)
-        privileged = PRIVILEGED_SIZE if preset.auxiliary_weight else 0
+        privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
         mirrors = [
             Mirror(
                 axis,
@@ -101,7 +101,7 @@ class Training:
         if saved is not None:
             self._restore(saved)
         new = False if resume else True if episodes is not None else None
-        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.capacity, privileged), new)
+        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.replay.capacity, privileged), new)
         if saved is not None and self.store.episodes_added < saved["episodes"]:
             raise IncompatibleModel(
                 f"{self._checkpoint} was made with {saved['episodes']} episodes, the replay store beside it has seen "
@@ -126,7 +126,7 @@ class Training:
     def run(self, minutes: float = float("inf")) -> Outcome:
         """Learn until the preset's steps are done, `minutes` are over or Ctrl-C; the checkpoint is then up to date."""
         deadline = time.monotonic() + 60 * minutes
-        preset, learner = self.preset, self.learner
+        preset, learner, every = self.preset, self.learner, self.preset.housekeeping
         save_weights(self._acting, learner.acting)
         with (
             first_interrupt() as interrupted,
@@ -154,11 +154,11 @@ class Training:
                     window, window_step, window_episodes = time.monotonic(), step, self.store.episodes_added
                     self._record(metrics, rates)
                     bar.update(task, completed=step, description=self._describe(rates))
-                if step % preset.publish_every == 0:
+                if step % every.publish_every == 0:
                     save_weights(self._acting, learner.acting)
-                if step % preset.checkpoint_every == 0:
+                if step % every.checkpoint_every == 0:
                     self.save()
-                if step % preset.evaluate_every == 0 or step == preset.steps:
+                if step % every.evaluate_every == 0 or step == preset.steps:
                     self._order_evaluation(pool)
             self.save()
             while self._evaluations and not interrupted:
@@ -196,15 +196,15 @@ class Training:
 
     def _due(self) -> int:
         """Episodes that must be there before the next gradient step."""
-        steps = self.learner.step_count
-        return math.ceil(self.preset.min_episodes + steps * self.preset.episodes_per_1000_steps / 1000)
+        steps, collection = self.learner.step_count, self.preset.collection
+        return math.ceil(collection.min_episodes + steps * collection.episodes_per_1000_steps / 1000)
 
     def _minutes(self) -> float:
         """Time spent on this run, the parts before it was resumed included."""
         return self._minutes_before + (time.monotonic() - self._started) / 60
 
     def _step(self) -> dict[str, torch.Tensor]:
-        if self.learner.step_count == 0 and self.preset.auxiliary_weight:
+        if self.learner.step_count == 0 and self.preset.loss.auxiliary_weight:
             self.learner.fit_auxiliary(self.store.sample(4096, self._rng).privileged)
         return self._feed.step()
 
@@ -221,31 +221,24 @@ class Training:
     def _next_order(self) -> Order:
         number, self._ordered = self._ordered, self._ordered + 1
         order = Order("train", _seed(self.seed, 0, number))
-        preset, progress = self.preset, self.learner.progress
+        collection, exploration = self.preset.collection, self.preset.exploration
         scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
         chance = np.random.default_rng(order.seed)
         if self.learner.step_count == 0 or not learned_is_next(
-            preset.handover, number, preset.scripted_episodes, scripted, learned, chance
+            collection.handover, number, collection.scripted_episodes, scripted, learned, chance
         ):
             return order
-        return Order(
-            order.objects,
-            order.seed,
-            str(self._acting),
-            ramp(preset.epsilon, progress),
-            ramp(preset.noise, progress),
-            ramp(preset.boltzmann, progress),
-        )
+        return Order(order.objects, order.seed, str(self._acting), *exploration.at(self.learner.progress))
 
     def _order_evaluation(self, pool: ActorPool) -> None:
-        if self._actors == 0 or self.preset.evaluate_episodes == 0:
+        if self._actors == 0 or self.preset.housekeeping.evaluate_episodes == 0:
             return
         step = self.learner.step_count
         weights = self._evaluated(step)
         save_weights(weights, self.learner.acting)
         for objects in ("train", "validation"):
             self._evaluations[step, objects] = []
-            for i in range(self.preset.evaluate_episodes):
+            for i in range(self.preset.housekeeping.evaluate_episodes):
                 pool.submit(Order(objects, _seed(self.seed, 1, i), str(weights), evaluation=step))
 
     def _evaluated(self, step: int) -> Path:
@@ -256,7 +249,7 @@ class Training:
         assert step is not None
         outcomes = self._evaluations[step, objects]
         outcomes.append(result.episode.success)
-        if len(outcomes) == self.preset.evaluate_episodes:
+        if len(outcomes) == self.preset.housekeeping.evaluate_episodes:
             del self._evaluations[step, objects]
             self._success[objects] = float(np.mean(outcomes))
             record = {"objects": objects, "success": self._success[objects], "of": len(outcomes)}
