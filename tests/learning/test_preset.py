@@ -1,6 +1,7 @@
 import dataclasses
 import math
 import re
+import runpy
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
@@ -10,9 +11,11 @@ import yaml
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.nested_settings import by_full_name
 from qtopt_agent.core.profile import PAPER, get_profile
-from qtopt_agent.core.ranges import Range
+from qtopt_agent.core.ranges import Range, meaning
 from qtopt_agent.learning import preset as preset_module
 from qtopt_agent.learning.preset import SETTINGS, load_preset, preset_names
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_shipped_presets_load():
@@ -238,9 +241,15 @@ def test_a_preset_that_is_not_there_is_refused(tmp_path):
         load_preset(str(tmp_path / "none.yaml"))
 
 
+def test_the_page_of_settings_is_what_the_code_gives_and_every_setting_says_what_it_means():
+    written = runpy.run_path(str(DOCS / "reference/settings.py"))
+    assert written["PAGE"].read_text(encoding="utf-8") == written["page"](), "run docs/reference/settings.py"
+    assert all(meaning(field.type) for field in SETTINGS.values())
+
+
 def _settings_in_the_pages():
     """Page, preset or none for the defaults, settings and their values, of every row of a table of settings."""
-    for page in sorted((Path(__file__).parents[2] / "docs/algorithms").glob("*.md")):
+    for page in sorted((DOCS / "algorithms").glob("*.md")):
         for table in re.findall(r"^\| setting \|.*\n(?:\|.*\n)+", page.read_text(), re.M):
             header, _, *rows = ([cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines())
             for names, values in filter(all, rows):

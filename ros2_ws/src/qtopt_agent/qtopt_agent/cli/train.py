@@ -18,7 +18,10 @@ def train(
         str,
         typer.Option(help="compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."),
     ] = "compact",
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Override a setting: key=value.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a setting: key=value, as docs/reference/settings.md lists them."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, show_default="preset's", help="Gradient steps.")] = None,
     minutes: Annotated[
         float | None,

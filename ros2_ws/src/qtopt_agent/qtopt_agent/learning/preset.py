@@ -39,7 +39,7 @@ class Preset:
     or two do not go together.
     """
 
-    profile: Annotated[str, "what the agent sees and does, and its network"]
+    profile: Annotated[str, "compact, lowdim or paper: what is seen and done, and the network"]
     steps: Annotated[Count, "gradient steps of the run"]
     optimizer: OptimizerSettings
     q_function: QFunctionSettings

@@ -33,13 +33,13 @@ class OptimizerSettings:
     batch_size: Annotated[int, Range(1, 65_536), "transitions in a gradient step"]
     learning_rate: Annotated[float, Range(0, 10, above=True), "at the first step"]
     final_learning_rate: Annotated[Rate, "at the last step, along a cosine; the same as learning_rate: constant"]
-    weight_decay: Annotated[Rate, "adamw: apart from the gradient; sgd: share of a weight added to its gradient"]
-    gradient_clip: Annotated[float, Range(0, 10**9, above=True), "largest norm of the gradient"] = 10.0
+    weight_decay: Annotated[Rate, "share of a weight: adamw takes it off beside the step, sgd adds it to the gradient"]
+    gradient_clip: Annotated[float, Range(0, 10**9, above=True), "norm of the gradient, at most"] = 10.0
     learning_rate_decay: Annotated[
-        float, Range(0, 1, above=True), "factor of the rate, again every learning_rate_decay_steps"
+        float, Range(0, 1, above=True), "factor of the rate, every learning_rate_decay_steps"
     ] = 1.0
     learning_rate_decay_steps: Annotated[Count, "gradient steps"] = 1
-    bf16: Annotated[bool, "calculate in bfloat16; weights stay float32"] = True
+    bf16: Annotated[bool, "calculate in bfloat16, with weights in float32"] = True
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class MaximizerSettings:
         Literal["cem", "icem", "cma_es", "gradient", "random", "grid", "policy_weights", "proposal"],
         "proposal: what naf or actor_critic proposes",
     ] = "cem"
-    cem_samples: Annotated[Samples, "actions scored in an iteration; random: in cem_iterations, all at once"] = 64
-    cem_elites: Annotated[Samples, "cem, icem, gradient, policy_weights: best ones, which the next are drawn by"] = 6
+    cem_samples: Annotated[Samples, "actions scored in an iteration; random: times cem_iterations, at once"] = 64
+    cem_elites: Annotated[Samples, "cem, icem, gradient, policy_weights: the best, around which the next are drawn"] = 6
     cem_iterations: Annotated[Iterations, "of the search"] = 2
     evaluation_samples: Annotated[Samples, "in place of cem_samples in evaluations"] = 128
     evaluation_iterations: Annotated[Iterations, "in place of cem_iterations in evaluations"] = 3
@@ -80,19 +80,19 @@ class TargetSettings:
     """What Q is to become: rewards, and the value of the state after them."""
 
     kind: Annotated[
-        Literal["lagged_pair", "polyak", "hard", "fitted"], "which copies of the network value that state"
+        Literal["lagged_pair", "polyak", "hard", "fitted"], "which copies of the network say that value"
     ] = "lagged_pair"
     ema_decay: Annotated[
         float, Range(0, 1, below=True), "lagged_pair, polyak: share of itself that the average keeps each step"
     ] = 0.995
     target_lag: Annotated[Count, "lagged_pair: gradient steps that the second copy is behind the first"] = 500
-    target_period: Annotated[Count, "hard: gradient steps between two copies; fitted: the most of an inner loop"] = 500
-    double: Annotated[bool, "the network that learns chooses the action, the copies value it"] = False
+    target_period: Annotated[Count, "hard: gradient steps between two copies; fitted: of an inner loop, at most"] = 500
+    double: Annotated[bool, "the network that learns chooses the action that the copies value"] = False
     n_step: Annotated[int, Range(1, 1_000), "rewards before that state"] = 1
     n_step_correction: Annotated[
-        Literal["none", "cut", "importance"], "where n_step > 1: of steps that the policy of now would not have taken"
+        Literal["none", "cut", "importance"], "where n_step > 1: for steps that today's policy would not have taken"
     ] = "none"
-    mc_bound_until: Annotated[Share, "share of `steps` in which no target is below the return of its episode"] = 0.0
+    mc_bound_until: Annotated[Share, "share of the run in which no target is below its episode's return"] = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class ReplaySettings:
     on_policy_share: Annotated[Shares, "uniform: of a batch, from the learned policy's episodes"] = (0.5, 0.5)
     priority_exponent: Annotated[Share, "prioritised: 0 is uniform, 1 in proportion to the errors"] = 0.6
     priority_correction: Annotated[Shares, "prioritised: 1 undoes the bias altogether"] = (0.4, 1.0)
-    symmetry: Annotated[bool, "mirror transitions at random; wants a wrist camera on the gripper's axis"] = False
+    symmetry: Annotated[bool, "mirror transitions at random; a camera has to be on the gripper's axis"] = False
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,13 @@ class ExplorationSettings:
 class CollectionSettings:
     """Which episodes are collected, and how many the learner waits for."""
 
-    scripted_episodes: Annotated[CountOrNone, "at most so many before the learned policy has all"] = 10_000
+    scripted_episodes: Annotated[CountOrNone, "from this number on, all are by the learned policy"] = 10_000
     handover: Annotated[
-        Literal["count", "better"], "to the learned policy: after scripted_episodes, or as soon as it is better"
+        Literal["count", "better"], "to the learned policy: at scripted_episodes, or as soon as it is better"
     ] = "count"
     min_episodes: Annotated[Count, "before the first gradient step"] = 1_000
     episodes_per_1000_steps: Annotated[
-        float, Range(0, 10**6), "that the learner waits for after those; 0: it never waits"
+        float, Range(0, 10**6), "that the learner waits for after those; 0: it does not wait"
     ] = 0.0
     clutter: Annotated[Clutter, "fewest and most objects in the bin"] = (1, 1)
 
