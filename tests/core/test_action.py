@@ -121,6 +121,19 @@ def test_a_space_with_nothing_in_it_is_refused(low, high):
         ActionSpace(low, high)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, "far", None])
+def test_a_bound_that_is_no_finite_number_is_refused(bad):
+    with pytest.raises(InvalidInput, match="high"):
+        ActionSpace((-1.0,), (bad,))
+    with pytest.raises(InvalidInput, match="low"):
+        ActionSpace((bad,), (1.0,))
+
+
+def test_a_choice_that_is_there_twice_is_refused():
+    with pytest.raises(InvalidInput, match="close, open, close"):
+        ActionSpace((), (), (), ("close", "open", "close"))
+
+
 @pytest.mark.parametrize("angle", [0, -1, 4, np.nan])
 def test_an_angle_limit_outside_0_to_pi_is_refused(angle):
     with pytest.raises(InvalidInput, match="max_angle"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.observation import Observation, ObservationSpec
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
 
 SPEC = COMPACT.observation
@@ -45,3 +45,15 @@ def test_a_wrong_image_is_refused_with_both_shapes(image, complaint):
 def test_a_wrong_state_is_refused_and_the_entries_are_named(state, complaint):
     with pytest.raises(InvalidInput, match=complaint):
         Observation(IMAGE, state, 0.0).validate(SPEC)
+
+
+@pytest.mark.parametrize("size", [(32, 0), (-1, 32), (32,), (32.5, 32), (float("nan"), 32), (10**6, 32), "32x32"])
+def test_an_image_of_no_such_size_is_refused(size):
+    with pytest.raises(InvalidInput, match="image_size is"):
+        ObservationSpec(size, ("closed",))
+
+
+@pytest.mark.parametrize("names", [("closed", "height_m", "closed"), ("closed", 1), "closed"])
+def test_state_names_are_texts_and_each_is_there_once(names):
+    with pytest.raises(InvalidInput, match="state_names"):
+        ObservationSpec((32, 32), names)

@@ -1,12 +1,16 @@
-"""The published numbers of the paper's profile, and what all profiles share."""
+"""The published numbers of the paper's profile, what all profiles share, and what no profile may be."""
 
 import subprocess
 import sys
+from dataclasses import replace
+from math import inf, nan
 
 import pytest
 
+from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.profile import PAPER, PROFILES, get_profile
+from qtopt_agent.core.observation import ObservationSpec
+from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER, PROFILES, get_profile
 
 
 def test_the_paper_profile_has_the_published_numbers():
@@ -14,7 +18,7 @@ def test_the_paper_profile_has_the_published_numbers():
     assert PAPER.observation.image_size == (472, 472)
     assert PAPER.observation.state_size + PAPER.action_space.size == 10
     assert (PAPER.max_steps, PAPER.step_cost, PAPER.discount, PAPER.success_reward) == (20, 0.05, 0.9, 1.0)
-    assert PAPER.camera == "shoulder"
+    assert (PAPER.camera, PAPER.crop) == ("shoulder", (472, 472))
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
@@ -32,6 +36,49 @@ def test_a_profile_is_found_by_its_name(name):
 def test_an_unknown_profile_names_those_there_are():
     with pytest.raises(InvalidInput, match="unknown profile 'big', expected one of paper, compact, lowdim"):
         get_profile("big")
+
+
+def test_a_profile_of_a_files_lists_and_whole_numbers_is_the_same():
+    observation = ObservationSpec([32, 32], list(COMPACT.observation.state_names))
+    actions = ActionSpace(list(COMPACT.action_space.low), list(COMPACT.action_space.high), [1], ["close"])
+    assert replace(COMPACT, observation=observation, max_steps=20.0) == COMPACT
+    assert actions == ActionSpace(COMPACT.action_space.low, COMPACT.action_space.high, (1.0,), ("close",))
+    assert replace(COMPACT, crop=[40, 48]).crop == (40, 48)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("name", "", "letters, digits"),
+        ("name", "a/b", "letters, digits"),
+        ("name", 7, "text"),
+        ("network", None, "text"),
+        ("camera", "ceiling", "wrist or shoulder or none"),
+        ("max_steps", 0, "from 1 to 1,000,000"),
+        ("max_steps", 2.5, "a whole number from 1"),
+        ("step_cost", nan, "from 0 to 1"),
+        ("step_cost", -0.01, "from 0 to 1"),
+        ("discount", nan, "from 0 to 1"),
+        ("discount", 1.01, "from 0 to 1"),
+        ("discount", True, "a number"),
+        ("success_reward", 0, "above 0, at most 1"),
+        ("success_reward", inf, "above 0, at most 1"),
+        ("crop", (31, 32), "at least the image's"),
+        ("crop", (32, 31), "at least the image's"),
+        ("crop", (32,), "a list of 2, each a whole number from 0 to 10,000, or nothing"),
+    ],
+)
+def test_a_profiles_value_of_the_wrong_kind_or_size_is_refused_with_its_name(field, value, expected):
+    with pytest.raises(InvalidInput, match=rf"(?s)^profile.*\b{field}\b.*{expected}"):
+        replace(COMPACT, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("profile", "field", "value"), [(LOWDIM, "camera", "wrist"), (COMPACT, "camera", "none"), (LOWDIM, "crop", (9, 9))]
+)
+def test_only_a_profile_with_a_camera_has_images_and_only_what_has_images_a_crop(profile, field, value):
+    with pytest.raises(InvalidInput, match=f"'{profile.name}': .*{field}"):
+        replace(profile, **{field: value})
 
 
 def test_core_imports_numpy_and_nothing_else():

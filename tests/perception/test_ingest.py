@@ -1,5 +1,7 @@
 """Every encoding gives the same picture, and what is no picture is refused by name."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -126,6 +128,12 @@ def test_what_is_no_picture_is_refused_by_name(message, named):
 def test_an_image_smaller_than_the_model_needs_is_refused(spec):
     with pytest.raises(InvalidInput, match="64x48"):
         fit(RGB, spec)
+
+
+@pytest.mark.parametrize("profile", [PAPER, COMPACT], ids=lambda p: p.name)
+def test_a_profiles_name_says_nothing_of_how_its_images_are_cut(profile):
+    assert ingest_spec(replace(profile, name="mine")) == ingest_spec(profile)
+    assert ingest_spec(replace(profile, crop=(480, 640))) == IngestSpec(profile.observation.image_size, (480, 640))
 
 
 def test_a_profile_without_a_camera_has_no_image():

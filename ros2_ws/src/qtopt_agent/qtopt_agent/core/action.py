@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.ranges import convert_fields
 
 
 class GripperCommand(IntEnum):
@@ -58,6 +59,8 @@ class ActionSpace:
     continuous: `low`..`high`, one pair a dimension.
     unit circle: one angle within +-`max_angle` rad each, stored as (sin, cos).
     binary: `choices` flags of which at most one is set.
+
+    Raises InvalidInput on bounds that are not finite, in order and in range, and on a choice that is there twice.
     """
 
     low: tuple[float, ...]
@@ -66,10 +69,13 @@ class ActionSpace:
     choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        convert_fields(self, "action space: ")
         if len(self.low) != len(self.high) or any(a >= b for a, b in zip(self.low, self.high, strict=True)):
             raise InvalidInput(f"action bounds {self.low} .. {self.high}: each low must be below its high")
         if any(not 0 < a <= np.pi for a in self.max_angle):
             raise InvalidInput(f"max_angle {self.max_angle}: expected 0 < angle <= pi rad")
+        if len(set(self.choices)) < len(self.choices):
+            raise InvalidInput(f"choices are {', '.join(self.choices)}, expected each once")
 
     @property
     def size(self) -> int:

@@ -1,19 +1,31 @@
 """What the agent sees at one instant."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.ranges import Range, convert_fields
+
+Size = tuple[Annotated[int, Range(0, 10_000)], Annotated[int, Range(0, 10_000)]]
+"""(height, width), px."""
 
 
 @dataclass(frozen=True)
 class ObservationSpec:
-    """Shape of an observation. `image_size` is (height, width) in pixels, (0, 0) where there is no camera."""
+    """Shape of an observation. `image_size` is (0, 0) where there is no camera. Raises InvalidInput on other values."""
 
-    image_size: tuple[int, int]
+    image_size: Size
     state_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        convert_fields(self)
+        if any(self.image_size) != all(self.image_size):
+            raise InvalidInput(f"image_size is {self.image_size}, expected two numbers above 0, or (0, 0)")
+        if len(set(self.state_names)) < len(self.state_names):
+            raise InvalidInput(f"state_names are {', '.join(self.state_names)}, expected each once")
 
     @property
     def state_size(self) -> int:

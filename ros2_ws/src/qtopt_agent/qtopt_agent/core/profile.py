@@ -1,30 +1,53 @@
 """A profile fixes what a model sees and does: camera, state, action space, reward."""
 
+import re
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 
 from qtopt_agent.core.action import ActionSpace, grasp_action_space
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.observation import ObservationSpec
+from qtopt_agent.core.observation import ObservationSpec, Size
+from qtopt_agent.core.ranges import Range, convert_fields
 
 
 @dataclass(frozen=True)
 class Profile:
-    """`network` names the Q-function, `camera` the view ("wrist", "shoulder" or "none").
+    """`network` names the Q-function, `camera` the view; "none" goes with an image of no pixels.
 
     Reward: `success_reward` on the last step of a successful episode, minus `step_cost` on every step before the last.
+    `crop`: what is cut out of the middle of a camera's picture and then averaged to the size of the image; None stands
+    for the largest part with the image's proportions.
+
+    Raises InvalidInput, naming profile and field, where a value is out of its range or two do not go together.
     """
 
     name: str
     network: str
-    camera: str
+    camera: Literal["wrist", "shoulder", "none"]
     observation: ObservationSpec
     action_space: ActionSpace
-    max_steps: int
-    step_cost: float
-    discount: float
-    success_reward: float = 1.0
+    max_steps: Annotated[int, Range(1, 1_000_000)]
+    step_cost: Annotated[float, Range(0, 1)]
+    discount: Annotated[float, Range(0, 1)]
+    success_reward: Annotated[float, Range(0, 1, above=True)] = 1.0
+    crop: Size | None = None
+
+    def __post_init__(self) -> None:
+        convert_fields(self, f"profile {self.name!r}: ")
+        if not re.fullmatch(r"[\w.-]{1,100}", self.name, re.ASCII):
+            raise InvalidInput(f"profile name is {self.name!r}, expected letters, digits, '_', '-', '.', at most 100")
+        size, crop = self.observation.image_size, self.crop
+        if self.has_camera != any(size):
+            raise InvalidInput(f"profile {self.name!r}: image_size {size} does not go with camera {self.camera!r}")
+        if crop and not (self.has_camera and crop[0] >= size[0] and crop[1] >= size[1]):
+            raise InvalidInput(f"profile {self.name!r}: crop is {crop}, expected at least the image's {size}")
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether there is an image."""
+        return self.camera != "none"
 
     @property
     def has_mirror_images(self) -> bool:
@@ -46,6 +69,7 @@ PAPER = Profile(
     max_steps=20,
     step_cost=0.05,
     discount=0.9,
+    crop=(472, 472),  # out of 512x640, without scaling
 )
 
 COMPACT = Profile(

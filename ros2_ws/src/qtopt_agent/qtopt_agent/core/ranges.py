@@ -5,7 +5,8 @@ What it means may stand there, too: `Annotated[int, Range(1, 9), "objects in the
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from qtopt_agent.core.errors import InvalidInput
@@ -31,7 +32,7 @@ class Range:
 
 
 def converted(name: str, value: Any, kind: Any) -> Any:
-    """`value` as `kind` says: a class, Annotated with a Range, a Literal, or a tuple of these.
+    """`value` as `kind` says: a class, Annotated with a Range, a Literal, a tuple of these, or one of these or None.
 
     1e4 and "10_000" may stand for a whole number. Raises InvalidInput naming `name`, its value and what
     was expected.
@@ -45,8 +46,21 @@ def converted(name: str, value: Any, kind: Any) -> Any:
         ) from error
 
 
+def convert_fields(record: Any, whose: str = "") -> None:
+    """Make each field of a new dataclass what is written beside it, a list a tuple for instance.
+
+    Fields that are dataclasses themselves stay. Raises InvalidInput as `converted` does, with `whose` before the name.
+    """
+    for field in fields(record):
+        if not is_dataclass(field.type):
+            value = converted(f"{whose}{field.name}", getattr(record, field.name), field.type)
+            object.__setattr__(record, field.name, value)  # it may be frozen
+
+
 def _converted(value: Any, kind: Any) -> Any:
     """Raises TypeError, ValueError or OverflowError where `value` is not of `kind`."""
+    if isinstance(kind, UnionType):
+        return None if value is None else _converted(value, get_args(kind)[0])
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if not isinstance(value, (list, tuple)):
@@ -79,6 +93,8 @@ def _converted(value: Any, kind: Any) -> Any:
 
 def expected(kind: Any) -> str:
     """What a value of `kind` may be, in words."""
+    if isinstance(kind, UnionType):
+        return f"{expected(get_args(kind)[0])}, or nothing"
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if kinds[1:] == (Ellipsis,):

@@ -76,15 +76,10 @@ class IngestSpec:
 
 
 def ingest_spec(profile: Profile) -> IngestSpec:
-    """How images come to the size of `profile`.
-
-    The paper cuts 472x472 out of 512x640 without scaling (Kalashnikov et al. 2018, appendix); other profiles see the
-    largest square, averaged. Raises InvalidInput for a profile without a camera.
-    """
-    size = profile.observation.image_size
-    if min(size) < 1:
+    """How images come to the size of `profile`. Raises InvalidInput for a profile without a camera."""
+    if not profile.has_camera:
         raise InvalidInput(f"profile {profile.name} has no camera")
-    return IngestSpec(size, size if profile.name == "paper" else None)
+    return IngestSpec(profile.observation.image_size, profile.crop)
 
 
 def decode(raw: RawImage) -> Image:

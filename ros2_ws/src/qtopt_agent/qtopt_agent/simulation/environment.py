@@ -48,8 +48,7 @@ class GraspEnvironment(gymnasium.Env[Any, NDArray[np.float32]]):
         spec, actions = self._profile.observation, self._profile.action_space
         state = spaces.Box(-_STATE_LIMIT, _STATE_LIMIT, (spec.state_size,), np.float32)
         image = spaces.Box(0, 255, (*spec.image_size, 3), np.uint8)
-        self._has_camera = self._profile.camera != "none"
-        self.observation_space = spaces.Dict({"image": image, "state": state}) if self._has_camera else state
+        self.observation_space = spaces.Dict({"image": image, "state": state}) if self._profile.has_camera else state
         circle, flags = len(actions.max_angle), len(actions.choices)
         low = [*actions.low, *[-1.0] * (2 * circle), *[0.0] * flags]
         high = [*actions.high, *[1.0] * (2 * circle), *[1.0] * flags]
@@ -78,7 +77,9 @@ class GraspEnvironment(gymnasium.Env[Any, NDArray[np.float32]]):
         return self._robot.scene_image(*_PICTURE_SIZE) if self.render_mode else None
 
     def _visible(self, observation: Observation) -> Any:
-        return {"image": observation.image, "state": observation.state} if self._has_camera else observation.state
+        if not self._profile.has_camera:
+            return observation.state
+        return {"image": observation.image, "state": observation.state}
 
 
 gymnasium.register(ENVIRONMENT_ID, entry_point=f"{__name__}:GraspEnvironment")

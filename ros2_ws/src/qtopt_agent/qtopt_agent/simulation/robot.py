@@ -60,7 +60,7 @@ class SimulatedRobot:
         self._profile = profile
         self._source = source
         self._clutter = check_clutter(clutter)
-        self._camera = make_camera(profile, renderer) if profile.camera != "none" else None
+        self._camera = make_camera(profile, renderer) if profile.has_camera else None
         self._steps = 0
 
     @property
