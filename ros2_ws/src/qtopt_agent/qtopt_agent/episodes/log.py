@@ -54,8 +54,8 @@ class EpisodeLog:
         self,
         root: Path,
         guard: DiskGuard,
-        say: Callable[[str], None],
-        warn: Callable[[str], None],
+        say: Callable[[str], object],
+        warn: Callable[[str], object],
         buffer: int = 256 << 20,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:

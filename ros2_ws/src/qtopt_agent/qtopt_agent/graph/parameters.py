@@ -5,13 +5,14 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
 
 from qtopt_agent.core.errors import InvalidInput, unknown
 from qtopt_agent.core.parameter import Parameter, checked
 from qtopt_agent.graph.settings import KNOWN
 
 
-def declare(node: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
+def declare(node: Node, parameters: Sequence[Parameter]) -> dict[str, Any]:
     """Declare `parameters`, all read-only, and return their values by name.
 
     Raises InvalidInput where one was given another type, or is out of range, or where the node was given one that no

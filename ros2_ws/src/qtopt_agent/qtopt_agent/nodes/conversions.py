@@ -9,6 +9,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, PoseStamped, Quaternion, TwistStamped, Vector3
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, ModelInfo, SafetyStatus
+from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -28,7 +29,7 @@ def seconds(stamp: Any) -> float:
     return float(stamp.sec + stamp.nanosec * 1e-9)
 
 
-def clock_of(node: Any) -> float:
+def clock_of(node: Node) -> float:
     """The node's time, s; -inf where its clock stands below zero, which rclpy does not tell."""
     try:
         return float(node.get_clock().now().nanoseconds * 1e-9)

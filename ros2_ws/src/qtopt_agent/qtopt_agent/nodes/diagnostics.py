@@ -5,10 +5,10 @@ timer stands still with a simulator's clock, which is one of the faults to be to
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
 
 from qtopt_agent.graph import topics
 from qtopt_agent.nodes.conversions import clock_of, header
@@ -26,7 +26,7 @@ class Diagnostics:
     hardware_id: which device this is about, "none" where it is about none.
     """
 
-    def __init__(self, node: Any, task: str, report: Report, hardware_id: str = "none") -> None:
+    def __init__(self, node: Node, task: str, report: Report, hardware_id: str = "none") -> None:
         self._node, self._task, self._report, self._hardware_id = node, task, report, hardware_id
         self._out = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, RELIABLE)
         node.create_timer(PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))

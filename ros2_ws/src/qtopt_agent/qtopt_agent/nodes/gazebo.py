@@ -40,7 +40,7 @@ class Gazebo(Node):
         release = find_release(os.environ)
         self._joints = {joint: self.create_publisher(Float64, joint_topic(joint)[1:], RELIABLE) for joint in JOINTS}
         self._rig = Rig(Services(release), object_source(p["objects"]), tuple(p["clutter"]), self._send)
-        self._clock = self.create_publisher(Clock, "/clock", SENSOR)
+        self._clock_out = self.create_publisher(Clock, "/clock", SENSOR)
         self._poses = self.create_publisher(PoseStamped, p["pose_topic"] or topics.POSE, SENSOR)
         self._states = self.create_publisher(JointState, p["joint_states_topic"], SENSOR)
         self.create_subscription(TFMessage, HAND_POSES, self._on_hand, SENSOR)
@@ -58,7 +58,7 @@ class Gazebo(Node):
         rig = self._rig
         rig.hear(stamp, told)
         # Gazebo's own /clock comes at every step, which is too much for nodes in Python.
-        self._clock.publish(Clock(clock=conversions.time_of(stamp)))
+        self._clock_out.publish(Clock(clock=conversions.time_of(stamp)))
         orientation = orientation_at(rig.yaw, TOOL)
         self._poses.publish(conversions.pose_message(rig.position, orientation, stamp, self._frame))
         finger = rig.aperture / 2

@@ -9,6 +9,7 @@ from control_msgs.action import GripperCommand as GripperCommandAction
 from control_msgs.action import ParallelGripperCommand
 from control_msgs.msg import GripperCommand as GripperCommandMessage
 from rclpy.action import ActionClient
+from rclpy.node import Node
 
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.nodes.qos import RELIABLE
@@ -16,7 +17,7 @@ from qtopt_agent.safety.arm_profile import GripperProfile
 from qtopt_agent.safety.gripper_goals import GripperGoals
 
 
-def gripper_output(node: Any, profile: GripperProfile) -> "TopicGripper | ActionGripper":
+def gripper_output(node: Node, profile: GripperProfile) -> "TopicGripper | ActionGripper":
     """What the profile's gripper is commanded through."""
     return TopicGripper(node, profile) if profile.interface == "topic" else ActionGripper(node, profile)
 
@@ -26,7 +27,7 @@ class TopicGripper:
 
     trouble = absent = ""
 
-    def __init__(self, node: Any, profile: GripperProfile) -> None:
+    def __init__(self, node: Node, profile: GripperProfile) -> None:
         self._node, self._profile, self._sent = node, profile, GripperCommand.KEEP
         self._out = node.create_publisher(GripperCommandMessage, profile.name, RELIABLE)
 
@@ -48,7 +49,7 @@ class TopicGripper:
 class ActionGripper:
     """An action. What decides when to ask, and ask again, is in safety/gripper_goals.py."""
 
-    def __init__(self, node: Any, profile: GripperProfile) -> None:
+    def __init__(self, node: Node, profile: GripperProfile) -> None:
         self._node, self._profile = node, profile
         self._parallel = profile.interface == "parallel_gripper_command"
         action = ParallelGripperCommand if self._parallel else GripperCommandAction

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+
+from rclpy.node import Node
 
 PERIOD = 0.1  # s between two looks
 PATIENCE = 1.0  # s for which a publisher may be there without the name of its node, which comes apart from it
@@ -11,7 +12,7 @@ PATIENCE = 1.0  # s for which a publisher may be there without the name of its n
 class StrangerWatch:
     """Knows the publishers of `topic` that are not of `nodes` (names in the node's own namespace), one of each."""
 
-    def __init__(self, node: Any, topic: str, nodes: Sequence[str]) -> None:
+    def __init__(self, node: Node, topic: str, nodes: Sequence[str]) -> None:
         self._node, self._topic = node, topic
         namespace = node.get_namespace().rstrip("/")
         self._expected = [f"{namespace}/{name}" for name in nodes]

@@ -5,6 +5,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
 from rclpy.time import Time
 from tf2_ros import Buffer, TransformException, TransformListener
 
@@ -18,7 +19,7 @@ PERIOD = 0.01  # s
 class TipPose:
     """Looks the newest transform up 100 times a second, passes it on and publishes it for the agent and the log."""
 
-    def __init__(self, node: Any, base: str, tip: str, on_pose: Callable[[Any], None]) -> None:
+    def __init__(self, node: Node, base: str, tip: str, on_pose: Callable[[Any], None]) -> None:
         self._node, self._base, self._tip, self._on_pose = node, base, tip, on_pose
         self._buffer = Buffer()
         self._listener = TransformListener(self._buffer, node)

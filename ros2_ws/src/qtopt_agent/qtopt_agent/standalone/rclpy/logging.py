@@ -119,9 +119,9 @@ def set_logger_level(name: str, level: int) -> None:
     _levels[name] = LoggingSeverity(level)
 
 
-def get_logging_severity_from_string(text: str) -> LoggingSeverity:
+def get_logging_severity_from_string(log_severity: str) -> LoggingSeverity:
     """`info` is INFO. Raises RuntimeError on another word."""
     try:
-        return LoggingSeverity[text.upper()]
+        return LoggingSeverity[log_severity.upper()]
     except KeyError:
-        raise RuntimeError(f"{text!r} is no log level") from None
+        raise RuntimeError(f"{log_severity!r} is no log level") from None

@@ -115,8 +115,8 @@ class Node(Parameters):
             raise InvalidServiceNameException(str(error)) from None
 
     def create_publisher(
-        self, msg_type: Any, topic: str, qos_profile: QoSProfile | int, *, publisher_class: Any = Publisher
-    ) -> Any:
+        self, msg_type: Any, topic: str, qos_profile: QoSProfile | int, *, publisher_class: type[Publisher] = Publisher
+    ) -> Publisher:
         """A publisher of `msg_type` on `topic`."""
         publisher = publisher_class(self._context, msg_type, self.resolve_topic_name(topic), qos_of(qos_profile))
         self._announce(publisher._endpoint)

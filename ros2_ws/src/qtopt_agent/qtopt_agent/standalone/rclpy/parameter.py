@@ -68,17 +68,17 @@ class Parameter:
         return ParameterMessage(name=self.name, value=self.get_parameter_value())
 
     @classmethod
-    def from_parameter_msg(cls, msg: Any) -> "Parameter":
+    def from_parameter_msg(cls, param_msg: Any) -> "Parameter":
         """From rcl_interfaces/Parameter."""
-        return cls(msg.name, Parameter.Type(msg.value.type), parameter_value_to_python(msg.value))
+        return cls(param_msg.name, Parameter.Type(param_msg.value.type), parameter_value_to_python(param_msg.value))
 
 
-def parameter_value_to_python(message: Any) -> Any:
+def parameter_value_to_python(parameter_value: Any) -> Any:
     """The Python value in rcl_interfaces/ParameterValue."""
-    kind = Parameter.Type(message.type)
+    kind = Parameter.Type(parameter_value.type)
     if kind == Parameter.Type.NOT_SET:
         return None
-    value = getattr(message, _field(kind))
+    value = getattr(parameter_value, _field(kind))
     return value.tolist() if isinstance(value, array) else value
 
 

@@ -49,6 +49,7 @@ class LifecycleNode(Node):
     def create_lifecycle_publisher(self, msg_type: Any, topic: str, qos_profile: Any) -> LifecyclePublisher:
         """A publisher that is silent unless the node is active."""
         publisher = self.create_publisher(msg_type, topic, qos_profile, publisher_class=LifecyclePublisher)
+        assert isinstance(publisher, LifecyclePublisher)
         self._managed.append(publisher)
         return publisher
 
