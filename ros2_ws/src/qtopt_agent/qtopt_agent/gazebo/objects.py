@@ -9,8 +9,9 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo import bridge
 from qtopt_agent.gazebo.hull import hull_triangles, write_stl
 from qtopt_agent.gazebo.mass import mass_properties
-from qtopt_agent.gazebo.world import PAD_FRICTION, inertial, numbers, solid
+from qtopt_agent.gazebo.world import PAD_FRICTION, inertial, solid
 from qtopt_agent.simulation.layout import Layout
+from qtopt_agent.simulation.markup import numbers
 from qtopt_agent.simulation.objects import Part, rotation
 
 

@@ -6,18 +6,8 @@ import numpy as np
 
 from qtopt_agent.gazebo import bridge
 from qtopt_agent.gazebo.release import Release
-from qtopt_agent.simulation.cell import (
-    CAMERA_HEIGHT,
-    FINGER,
-    FINGER_INSET,
-    FLOOR,
-    MAX_APERTURE,
-    PALM,
-    SKY,
-    WALLS,
-    WRIST_FOVY,
-    Box,
-)
+from qtopt_agent.simulation import cell
+from qtopt_agent.simulation.markup import numbers
 
 NAME = "qtopt"
 STEP = 0.002  # s
@@ -60,14 +50,9 @@ _JOINTS = {
     # Its own weight is held up by the offset, so that the hand hangs where it is told to.
     "z": _Joint("prismatic", "slide_y", "slide_z", "0 0 1", (-0.5, 0.5), (2500, 110), 75, _LIFTED * GRAVITY),
     "yaw": _Joint("revolute", "slide_z", "palm", "0 0 1", (-_TURNS, _TURNS), (6, 0.6), 10),
-    "left": _Joint("prismatic", "palm", "left_finger", "-1 0 0", (0, MAX_APERTURE / 2), (1500, 60), 18),
-    "right": _Joint("prismatic", "palm", "right_finger", "1 0 0", (0, MAX_APERTURE / 2), (1500, 60), 18),
+    "left": _Joint("prismatic", "palm", "left_finger", "-1 0 0", (0, cell.MAX_APERTURE / 2), (1500, 60), 18),
+    "right": _Joint("prismatic", "palm", "right_finger", "1 0 0", (0, cell.MAX_APERTURE / 2), (1500, 60), 18),
 }
-
-
-def numbers(values: object) -> str:
-    """Numbers as SDF wants them."""
-    return " ".join(f"{value:.6g}" for value in np.ravel(np.asarray(values, dtype=float)))
 
 
 def solid(name: str, geometry: str, pose: object, colour: tuple[float, ...], friction: float) -> str:
@@ -88,30 +73,29 @@ def inertial(mass: float, centre: object, inertia: object) -> str:
     return f"<inertial><pose>{numbers(centre)} 0 0 0</pose><mass>{mass:.6g}</mass><inertia>{terms}</inertia></inertial>"
 
 
-def _box(name: str, box: Box, colour: tuple[float, ...], friction: float) -> str:
+def _box(name: str, box: cell.Box, colour: tuple[float, ...], friction: float) -> str:
     geometry = f"<box><size>{numbers(2 * np.array(box.half))}</size></box>"
     return solid(name, geometry, (*box.centre, 0, 0, 0), colour, friction)
 
 
 def _bin() -> str:
-    walls = "".join(_box(f"wall{i}", wall, WALL_COLOUR, FIXED_FRICTION) for i, wall in enumerate(WALLS))
-    floor = _box("floor", FLOOR, FLOOR_COLOUR, FIXED_FRICTION)
+    walls = "".join(_box(f"wall{i}", wall, WALL_COLOUR, FIXED_FRICTION) for i, wall in enumerate(cell.WALLS))
+    floor = _box("floor", cell.FLOOR, FLOOR_COLOUR, FIXED_FRICTION)
     return f'<model name="bin"><static>true</static><link name="bin">{floor}{walls}</link></model>'
 
 
 def _finger(name: str, side: int) -> str:
-    boxes = [Box((side * box.centre[0], *box.centre[1:]), box.half) for box in FINGER]
-    solids = "".join(_box(f"pad{i}", box, (0.1, 0.1, 0.1), PAD_FRICTION) for i, box in enumerate(boxes))
+    solids = "".join(_box(f"pad{i}", box, (0.1, 0.1, 0.1), PAD_FRICTION) for i, box in enumerate(cell.finger(side)))
     mass = inertial(FINGER_MASS, (0, 0, 0.045), np.diag([1e-4, 1e-4, 2e-5]))
-    return f'<link name="{name}_finger"><pose>{side * FINGER_INSET} 0 0 0 0 0</pose>{mass}{solids}</link>'
+    return f'<link name="{name}_finger"><pose>{side * cell.FINGER_INSET} 0 0 0 0 0</pose>{mass}{solids}</link>'
 
 
 def _camera() -> str:
     # SDF cameras look along x with z up: turned to look along the gripper's -z, with its y at the top of the picture.
-    fov = np.radians(WRIST_FOVY)
+    fov = np.radians(cell.WRIST_FOVY)
     return f"""
       <sensor name="wrist" type="camera">
-        <pose>0 0 {CAMERA_HEIGHT} 0 {numbers([np.pi / 2, np.pi / 2])}</pose>
+        <pose>0 0 {cell.CAMERA_HEIGHT} 0 {numbers([np.pi / 2, np.pi / 2])}</pose>
         <update_rate>{CAMERA_RATE}</update_rate><always_on>true</always_on><topic>{bridge.IMAGE}</topic>
         <camera><horizontal_fov>{fov:.6f}</horizontal_fov><clip><near>0.005</near><far>5</far></clip>
           <image><width>{IMAGE_SIZE}</width><height>{IMAGE_SIZE}</height><format>R8G8B8</format></image></camera>
@@ -146,8 +130,8 @@ def _hand(release: Release) -> str:
     slides = "".join(
         f'<link name="slide_{axis}">{inertial(SLIDE_MASS, (0, 0, 0), np.eye(3) * 1e-3)}</link>' for axis in "xyz"
     )
-    mass = inertial(HAND_MASS, (0, 0, PALM.centre[2]), np.eye(3) * 1e-2)
-    palm = _box("palm", PALM, (0.75, 0.75, 0.78), FIXED_FRICTION)
+    mass = inertial(HAND_MASS, (0, 0, cell.PALM.centre[2]), np.eye(3) * 1e-2)
+    palm = _box("palm", cell.PALM, (0.75, 0.75, 0.78), FIXED_FRICTION)
     joints = "".join(_joint(name, joint) for name, joint in _JOINTS.items())
     controllers = "".join(_controller(name, joint, release) for name, joint in _JOINTS.items())
     return f"""
@@ -168,7 +152,7 @@ def world_sdf(release: Release) -> str:
   {plugins}<plugin {sensors}><render_engine>ogre2</render_engine></plugin>
   <gravity>0 0 {-GRAVITY}</gravity>
   <scene><ambient>{numbers([AMBIENT] * 3)} 1</ambient>
-    <background>{numbers(SKY)} 1</background><shadows>false</shadows></scene>
+    <background>{numbers(cell.SKY)} 1</background><shadows>false</shadows></scene>
   <light name="sun" type="directional"><cast_shadows>false</cast_shadows><pose>0 0 2 0 0 0</pose>
     <direction>{numbers(np.negative(LIGHT))}</direction>
     <diffuse>{numbers([SUN] * 3)} 1</diffuse><specular>0 0 0 1</specular></light>

@@ -29,8 +29,13 @@ WALLS = (
 MAX_APERTURE = 0.085  # as common two-finger jaws
 PALM = Box((0.0, 0.0, 0.105), (0.055, 0.025, 0.018))
 FINGER_INSET = 0.006  # from the middle of a shut jaw to the right finger's frame; the left finger mirrors it in x
-FINGER = (Box((0.0, 0.0, 0.0225), (0.006, 0.010, 0.0225)), Box((0.004, 0.0, 0.065), (0.006, 0.008, 0.022)))
+_FINGER = (Box((0.0, 0.0, 0.0225), (0.006, 0.010, 0.0225)), Box((0.004, 0.0, 0.065), (0.006, 0.008, 0.022)))
 CAMERA_HEIGHT = 0.105  # above the finger tips
 WRIST_FOVY = 75.0  # degrees
 
 SKY = (0.85, 0.88, 0.92)  # RGB of what lies beyond the table
+
+
+def finger(side: int) -> list[Box]:
+    """The boxes of the right finger (side 1) or the left one (-1), in that finger's frame."""
+    return [Box((side * box.centre[0], *box.centre[1:]), box.half) for box in _FINGER]

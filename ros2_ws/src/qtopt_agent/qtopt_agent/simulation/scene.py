@@ -4,20 +4,10 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from qtopt_agent.simulation.cell import (
-    CAMERA_HEIGHT,
-    FINGER,
-    FINGER_INSET,
-    FLOOR,
-    MAX_APERTURE,
-    PALM,
-    SKY,
-    WALLS,
-    WRIST_FOVY,
-    Box,
-)
+from qtopt_agent.simulation import cell
 from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import Appearance
+from qtopt_agent.simulation.markup import numbers
 from qtopt_agent.simulation.objects import ObjectSpec
 
 SUBSTEPS = 50
@@ -28,42 +18,37 @@ TIMESTEP = 0.004  # s; 50 substeps make one 0.2 s control step
 _CONTACT = 'solref=".008 1" solimp=".98 .999 .001"'
 
 
-def _numbers(values: object) -> str:
-    return " ".join(f"{v:.6g}" for v in np.ravel(np.asarray(values, dtype=float)))
-
-
 def _object_xml(index: int, spec: ObjectSpec, colour: tuple[float, ...]) -> tuple[str, str]:
     assets, geoms = [], []
     for k, part in enumerate(spec.parts):
-        shape = f'type="{part.kind}" size="{_numbers(part.size)}"'
+        shape = f'type="{part.kind}" size="{numbers(part.size)}"'
         if part.vertices is not None:
             mesh = quoteattr(f"object{index}_{k}")
             # MuJoCo recentres a mesh on its inertia frame and undoes it in the geom, so positions stay as given.
-            assets.append(f'<mesh name={mesh} vertex="{_numbers(part.vertices)}"/>')
+            assets.append(f'<mesh name={mesh} vertex="{numbers(part.vertices)}"/>')
             shape = f'type="mesh" mesh={mesh}'
         geoms.append(
-            f'<geom class="object" {shape} pos="{_numbers(part.position)}" euler="{_numbers(part.euler)}"'
-            f' density="{spec.density:.6g}" rgba="{_numbers(colour)} 1"/>'
+            f'<geom class="object" {shape} pos="{numbers(part.position)}" euler="{numbers(part.euler)}"'
+            f' density="{spec.density:.6g}" rgba="{numbers(colour)} 1"/>'
         )
     body = f'<body name="object{index}" pos="{0.5 + index} 0 0.1"><freejoint/>{"".join(geoms)}</body>'
     return "".join(assets), body
 
 
-def _box(box: Box) -> str:
-    return f'type="box" pos="{_numbers(box.centre)}" size="{_numbers(box.half)}"'
+def _box(box: cell.Box) -> str:
+    return f'type="box" pos="{numbers(box.centre)}" size="{numbers(box.half)}"'
 
 
 def _wall_xml(appearance: Appearance) -> str:
-    rgba = f"{_numbers(appearance.wall)} 1"
-    return "".join(f'<geom class="bin" {_box(wall)} rgba="{rgba}"/>' for wall in WALLS)
+    rgba = f"{numbers(appearance.wall)} 1"
+    return "".join(f'<geom class="bin" {_box(wall)} rgba="{rgba}"/>' for wall in cell.WALLS)
 
 
 def _finger_xml(name: str, side: int) -> str:
     # Joint position 0 is shut; each finger opens by half the aperture along the gripper's x axis.
-    mirrored = [Box((side * box.centre[0], *box.centre[1:]), box.half) for box in FINGER]
-    pads = "".join(f'<geom class="pad" {_box(box)}/>' for box in mirrored)
+    pads = "".join(f'<geom class="pad" {_box(box)}/>' for box in cell.finger(side))
     joint = f'<joint name="{name}" class="finger" axis="{side} 0 0"/>'
-    return f'<body name="{name}" pos="{side * FINGER_INSET} 0 0">{joint}{pads}</body>'
+    return f'<body name="{name}" pos="{side * cell.FINGER_INSET} 0 0">{joint}{pads}</body>'
 
 
 def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjModel:
@@ -71,7 +56,7 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     parts = [_object_xml(i, spec, appearance.objects[i]) for i, spec in enumerate(objects)]
     assets = "".join(asset for asset, _ in parts)
     bodies = "".join(body for _, body in parts)
-    half = MAX_APERTURE / 2
+    half = cell.MAX_APERTURE / 2
     xml = f"""
 <mujoco model="qtopt_bin">
   <compiler angle="radian" autolimits="true"/>
@@ -88,23 +73,23 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     <default class="finger"><joint type="slide" range="0 {half}" damping="2" armature="{FINGER_ARMATURE}"/></default>
   </default>
   <asset>
-    <texture type="skybox" builtin="flat" rgb1="{_numbers(SKY)}" width="2" height="12"/>
+    <texture type="skybox" builtin="flat" rgb1="{numbers(cell.SKY)}" width="2" height="12"/>
     {assets}
   </asset>
   <worldbody>
-    <light directional="true" castshadow="false" dir="{_numbers(np.negative(appearance.light))}" diffuse="0.7 0.7 0.7"
+    <light directional="true" castshadow="false" dir="{numbers(np.negative(appearance.light))}" diffuse="0.7 0.7 0.7"
       ambient="0.3 0.3 0.3" specular="0 0 0"/>
     <camera name="shoulder" pos="0 -0.6 0.56" xyaxes="1 0 0 0 0.5914 0.8064" fovy="44"/>
     <camera name="scene" pos="0.42 -0.52 0.44" xyaxes="0.7779 0.6283 0 -0.2713 0.3359 0.902" fovy="46"/>
-    <geom name="floor" class="bin" {_box(FLOOR)} rgba="{_numbers(appearance.floor)} 1"/>
+    <geom name="floor" class="bin" {_box(cell.FLOOR)} rgba="{numbers(appearance.floor)} 1"/>
     {_wall_xml(appearance)}
     <body name="hand" gravcomp="1">
       <joint name="x" type="slide" axis="1 0 0"/>
       <joint name="y" type="slide" axis="0 1 0"/>
       <joint name="z" type="slide" axis="0 0 1"/>
       <joint name="yaw" type="hinge" axis="0 0 1" armature="0.01"/>
-      <geom name="palm" {_box(PALM)} mass="1" group="3" rgba="0.75 0.75 0.78 1"/>
-      <camera name="wrist" pos="0 0 {CAMERA_HEIGHT}" fovy="{WRIST_FOVY}"/>
+      <geom name="palm" {_box(cell.PALM)} mass="1" group="3" rgba="0.75 0.75 0.78 1"/>
+      <camera name="wrist" pos="0 0 {cell.CAMERA_HEIGHT}" fovy="{cell.WRIST_FOVY}"/>
       {_finger_xml("left", -1)}{_finger_xml("right", 1)}
     </body>
     {bodies}
