@@ -14,9 +14,10 @@ import sys
 from itertools import product
 from pathlib import Path
 
-from benchmarks.algorithms import report, studies
+from benchmarks.algorithms import results, studies
 from benchmarks.algorithms.runs import BASELINE, Job
 from benchmarks.algorithms.schedule import run_all
+from benchmarks.algorithms.tables import tables
 from benchmarks.algorithms.tasks import TASKS
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.learning.preset import preset_names
@@ -45,7 +46,9 @@ def main() -> int:
     arguments = parser.parse_args()
     out = arguments.out or Path("runs/studies" if arguments.studies else "runs/algorithms")
     if arguments.report:
-        (report.write_studies if arguments.studies else report.write)(report.read(out))
+        from benchmarks.algorithms import report  # matplotlib may not be installed
+
+        (report.write_studies if arguments.studies else report.write)(results.read(out))
         return 0
     if arguments.studies:
         jobs = list(studies.jobs(arguments.seeds, arguments.share, arguments.objects or "validation"))
@@ -61,10 +64,10 @@ def main() -> int:
         jobs = [job for job in jobs if job not in left_out]
         print(f"STABLE-BASELINES3 IS NOT INSTALLED: its {len(left_out)} runs are left out", file=sys.stderr)
     failed, interrupted = run_all(jobs, out, arguments.workers)
-    entries = report.read(out)
-    print(report.tables(entries))
+    entries = results.read(out)
+    print(tables(entries))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report.summary(entries), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(results.summary(entries), indent=1) + "\n")
     return 130 if interrupted else 1 if failed else 0
 
 
