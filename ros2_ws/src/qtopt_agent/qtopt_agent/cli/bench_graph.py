@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
-from qtopt_agent.cli.rollout_options import NewestModel
+from qtopt_agent.cli.rollout_options import NewestModel, newest_unless
 
 if TYPE_CHECKING:
     from qtopt_agent.standalone.processes import NodeDescription
@@ -34,12 +34,10 @@ def graph(
     from rich.console import Console
 
     from qtopt_agent.graph.description import arm_file
-    from qtopt_agent.models import store as model_store
-    from qtopt_agent.models.released import find_model, released_models
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import NodeDescription
 
-    folder = find_model(model) if model else model_store.latest(released_models())
+    folder = newest_unless(model)
     agent = NodeDescription("agent", "qtopt_agent.nodes.agent", {"autostart": True, "model": str(folder), "judge": ""})
     ages = {f"ages.{name}": limit for name, limit in LIMITS.items()}
     driver = NodeDescription(

@@ -6,15 +6,8 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import (
-    Clutter,
-    MaxMeshes,
-    Objects,
-    Seed,
-    Workers,
-    describe_success,
-    progress_bar,
-)
+from qtopt_agent.cli.rollout_options import Clutter, MaxMeshes, Objects, Seed, Workers
+from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
 
@@ -36,19 +29,18 @@ def collect(
     Each becomes a rosbag2 bag (MCAP). Ctrl-C ends with the episodes that are under way.
     """
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.released import find_model
-    from qtopt_agent.processes.cores import usable_cores
-    from qtopt_agent.rollouts import evaluation
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
-    if policy not in ("scripted", "random"):
-        from qtopt_agent.models.store import verify
+    if policy in ("scripted", "random"):
+        seen = get_profile(profile)
+    else:
+        from qtopt_agent.models.released import find_model
+        from qtopt_agent.models.store import profile_of
 
         policy = str(find_model(policy))
-        profile = verify(Path(policy))["profile"]
-    plan = RolloutPlan(policy, get_profile(profile), objects, parse_clutter(clutter), seed, max_meshes, out)
-    with progress_bar(episodes, "collecting") as (on_done, on_mesh):
-        result, _ = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
+        seen = profile_of(Path(policy))
+    plan = RolloutPlan(policy, seen, objects, parse_clutter(clutter), seed, max_meshes, out)
+    result, _ = run_plan(plan, episodes, workers, "collecting")
     if printed_as_json(json_file, result.to_json()):
         return
     typer.echo(describe_success(result))

@@ -6,16 +6,8 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import (
-    Clutter,
-    MaxMeshes,
-    NewestModel,
-    Objects,
-    Seed,
-    Workers,
-    describe_success,
-    progress_bar,
-)
+from qtopt_agent.cli.rollout_options import Clutter, MaxMeshes, NewestModel, Objects, Seed, Workers, newest_unless
+from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
 
@@ -39,22 +31,15 @@ def demo(
 
     Leaves the episodes, a contact sheet and an animation in --out.
     """
-    from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.released import find_model, released_models
-    from qtopt_agent.models.store import latest, verify
-    from qtopt_agent.processes.cores import usable_cores
-    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.models.store import profile_of
     from qtopt_agent.rollouts.parallel import RolloutPlan
     from qtopt_agent.rollouts.pictures import animation, contact_sheet, save_gif, save_png
 
-    model = find_model(model) if model else latest(released_models())
-    profile = get_profile(verify(model)["profile"])
-    recorded = out / "episodes"
+    model, recorded = newest_unless(model), out / "episodes"
     plan = RolloutPlan(
-        str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, recorded, picture=PICTURE
+        str(model), profile_of(model), objects, parse_clutter(clutter), seed, max_meshes, recorded, PICTURE
     )
-    with progress_bar(episodes, "grasping") as (on_done, on_mesh):
-        result, rollouts = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
+    result, rollouts = run_plan(plan, episodes, workers, "grasping")
     pictures = [rollout.pictures for rollout in rollouts if rollout.pictures is not None]
     successes = [rollout.success for rollout in rollouts]
     save_png(contact_sheet(pictures, successes), out / "grasps.png")

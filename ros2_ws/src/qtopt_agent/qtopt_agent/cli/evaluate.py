@@ -5,16 +5,8 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import (
-    Clutter,
-    MaxMeshes,
-    Model,
-    Objects,
-    Seed,
-    Workers,
-    describe_success,
-    progress_bar,
-)
+from qtopt_agent.cli.rollout_options import Clutter, MaxMeshes, Model, Objects, Seed, Workers
+from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.core.clutter import parse_clutter
 from qtopt_agent.core.printable import printable
 
@@ -37,20 +29,17 @@ def evaluate(
 
     It sees images alone. The interval is Wilson's, 95 %.
     """
-    from qtopt_agent.core.profile import get_profile
     from qtopt_agent.models.released import find_model
-    from qtopt_agent.models.store import check_recordable, record_evaluation, verify
-    from qtopt_agent.processes.cores import usable_cores
-    from qtopt_agent.rollouts import evaluation
+    from qtopt_agent.models.store import check_recordable, profile_of, record_evaluation
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
     model = find_model(model)
     if record:
         check_recordable(model)
-    profile = get_profile(verify(model)["profile"])
-    plan = RolloutPlan(str(model), profile, objects, parse_clutter(clutter), seed, max_meshes, policy_pt=policy_pt)
-    with progress_bar(episodes, "grasping") as (on_done, on_mesh):
-        result, _ = evaluation.evaluate(plan, episodes, workers or usable_cores(), on_done, on_mesh)
+    plan = RolloutPlan(
+        str(model), profile_of(model), objects, parse_clutter(clutter), seed, max_meshes, policy_pt=policy_pt
+    )
+    result, _ = run_plan(plan, episodes, workers, "grasping")
     if record:
         record_evaluation(model, result.to_json())
     if printed_as_json(json_file, result.to_json()):

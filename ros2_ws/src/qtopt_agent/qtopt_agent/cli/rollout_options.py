@@ -1,17 +1,9 @@
-"""What the commands that run episodes have in common: options, the progress bar, the printed result."""
+"""Options that several commands have in common: which model, which objects, how many at once."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from qtopt_agent.cli.progress import progress
-
-if TYPE_CHECKING:
-    from qtopt_agent.rollouts.evaluation import EvaluationResult
-    from qtopt_agent.rollouts.parallel import Rollout
 
 Model = Annotated[Path, typer.Option(help="A model: its folder, or a released one's name.")]
 NewestModel = Annotated[
@@ -28,42 +20,9 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the sam
 Workers = Annotated[int | None, typer.Option(min=1, max=1024, show_default="one a core", help="Worker processes.")]
 
 
-@contextmanager
-def progress_bar(episodes: int, what: str) -> Iterator[tuple[Callable[["Rollout"], None], Callable[[int, int], None]]]:
-    """A bar with success so far, rate and time left, and one for meshes, if there are any.
+def newest_unless(model: Path | None) -> Path:
+    """The folder that `model`, given as NewestModel, means. Raises InvalidInput where there is none."""
+    from qtopt_agent.models.released import find_model, released_models
+    from qtopt_agent.models.store import latest
 
-    Gives the functions that take each rollout as it ends and each mesh as it is ready.
-    """
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[success]} {task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with progress(*columns) as bar:
-        task = bar.add_task(what, total=episodes, success="", rate="")
-        done = successes = 0
-
-        def on_done(rollout: "Rollout") -> None:
-            nonlocal done, successes
-            done, successes = done + 1, successes + rollout.success
-            rate = f"{bar.tasks[0].speed:.1f}/s" if bar.tasks[0].speed else ""
-            bar.update(task, advance=1, success=f"{successes / done:.0%} success", rate=rate)
-
-        def on_mesh(ready: int, total: int) -> None:
-            if ready == 1:
-                bar.add_task("meshes", total=total, success="", rate="")
-            bar.update(bar.task_ids[-1], completed=ready)
-
-        yield on_done, on_mesh
-
-
-def describe_success(result: "EvaluationResult") -> str:
-    """One line: counts, rate and interval."""
-    return (
-        f"{result.successes} of {result.episodes} grasps succeeded: {result.success:.1%} "
-        f"(95 % Wilson interval {result.wilson_low:.1%} to {result.wilson_high:.1%})"
-    )
+    return find_model(model) if model else latest(released_models())

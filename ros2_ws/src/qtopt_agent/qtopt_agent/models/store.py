@@ -125,6 +125,11 @@ def verify(folder: Path, trusted: TrustedKeys | None = None) -> Manifest:
     return _open(folder, folder.resolve().name, trusted=trusted).manifest
 
 
+def profile_of(folder: Path) -> Profile:
+    """What a model sees and does, verified as `verify` does. Raises IncompatibleModel."""
+    return _open(folder, folder.resolve().name).spec.profile
+
+
 def load(folder: Path, profile: Profile | None = None, trusted: TrustedKeys | None = None) -> Policy:
     """The policy built from a model's weights, verified and tried out; its name is the version.
 
