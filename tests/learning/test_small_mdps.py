@@ -23,7 +23,8 @@ from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import CEM, make_maximizer
 from qtopt_agent.policies import ExploringPolicy
 from qtopt_agent.replay.batch import Batch
-from qtopt_agent.replay.store import StoreSpec, TransitionStore
+from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 
 ROOMS, DISCOUNT, SLIP = 4, 0.8, 0.2
 CORRIDOR = Profile(

@@ -10,7 +10,8 @@ from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.replay.batch import Batch
-from qtopt_agent.replay.store import StoreSpec, TransitionStore
+from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 
 GAMMA = 0.5  # and rewards in quarters: every sum is exact
 SPEC = StoreSpec(capacity=40, image_size=(2, 2), state_size=2, action_size=1, privileged_size=0, discount=GAMMA)

@@ -7,7 +7,8 @@ from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.replay.prioritised import PrioritisedSampler
-from qtopt_agent.replay.store import StoreSpec, TransitionStore
+from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.replay.sum_tree import SumTree
 
 SPEC = StoreSpec(capacity=64, image_size=(0, 0), state_size=2, action_size=1, privileged_size=0, discount=0.9)

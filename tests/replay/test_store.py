@@ -12,7 +12,9 @@ import pytest
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore, _guarded
+from qtopt_agent.replay.episode_files import guarded
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 
 SPEC = StoreSpec(capacity=50, image_size=(4, 4), state_size=2, action_size=3, privileged_size=1, discount=0.9)
 
@@ -172,7 +174,7 @@ def test_an_episode_half_written_before_a_kill_does_not_count(tmp_path):
     store = open_store(tmp_path)
     store.append(episode(0, 9))
     store.append(episode(1, 9))
-    store._held[1] = _guarded(1)  # as if the kill came before the second commit
+    store._files._held[1] = guarded(1)  # as if the kill came before the second commit
     again = open_store(tmp_path)
     assert again.transitions() == 9
     again.append(episode(7, 3))  # shorter than what lies there
@@ -192,7 +194,7 @@ def test_an_old_episode_half_overwritten_before_a_kill_does_not_count(tmp_path, 
     def killed(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(store, "_checksum", killed)  # between the new episode's data and its commit
+    monkeypatch.setattr(store._files, "_checksum", killed)  # between the new episode's data and its commit
     with pytest.raises(Killed):
         store.append(episode(9, 4))
     again = open_store(tmp_path)
@@ -204,7 +206,7 @@ def test_an_episode_half_forgotten_before_a_kill_does_not_count_and_is_no_damage
     store = open_store(tmp_path)
     store.append(episode(0, 9))
     store.append(episode(1, 9))
-    store._held[0] = _guarded(1)
+    store._files._held[0] = guarded(1)
     store._columns["episode"][:4] = -1  # as if the kill came in the middle of that
     again = open_store(tmp_path)
     assert set(everything(again).state[:, 0]) == {1}

@@ -20,8 +20,8 @@ from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint
 from qtopt_agent.learning.preset import Preset, load_preset
-from qtopt_agent.replay import store
-from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY
+from qtopt_agent.replay.episode_files import guarded
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
@@ -123,7 +123,7 @@ def test_a_run_is_never_overwritten_by_accident(run, tmp_path):
 def test_a_replay_store_that_lost_episodes_is_noticed(tmp_path, recorded):
     Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
     held = np.load(tmp_path / "replay" / "held.npy", mmap_mode="r+")
-    held[1] = store._guarded(1)
+    held[1] = guarded(1)
     held.flush()
     with pytest.raises(IncompatibleModel, match="made with 5 episodes, the replay store beside it has seen 1"):
         Training(small(steps=2), tmp_path, actors=0, collect=False, resume=True)

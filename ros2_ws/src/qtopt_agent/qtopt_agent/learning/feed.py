@@ -6,7 +6,8 @@ from torch import Tensor
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.settings import ramp
 from qtopt_agent.replay.prioritised import PrioritisedSampler
-from qtopt_agent.replay.store import ON_POLICY, TransitionStore
+from qtopt_agent.replay.spec import ON_POLICY
+from qtopt_agent.replay.store import TransitionStore
 
 ENOUGH_ON_POLICY = 1_000  # transitions, before the preset's on-policy share applies
 

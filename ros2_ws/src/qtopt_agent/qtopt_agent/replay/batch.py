@@ -1,9 +1,12 @@
-"""What the replay store gives out."""
+"""What the replay store gives out, and how it is put together from rows of its columns."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qtopt_agent.core.errors import InvalidInput
 
 
 class Batch(NamedTuple):
@@ -46,3 +49,52 @@ class Sequences(NamedTuple):
     terminal: NDArray[np.float32]
     log_density: NDArray[np.float32]
     valid: NDArray[np.bool_]
+
+
+def gather_batch(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], n_step: int, discount: float) -> Batch:
+    """The transitions that start at `rows` int64 [B], of `n_step` steps where the episode is that long.
+
+    The sum of Sutton and Barto 2018, eq. 7.1. Raises InvalidInput where `n_step` is below 1.
+    """
+    if n_step < 1:
+        raise InvalidInput(f"n_step is {n_step}, expected at least 1")
+    c = columns
+    steps = np.minimum(n_step, c["remaining"][rows])
+    later, gamma = rows + steps, np.float32(discount)
+    reward = np.zeros(len(rows), np.float32)
+    for i in reversed(range(int(steps.max(initial=0)))):
+        inside = i < steps
+        reward[inside] = c["reward"][rows[inside] + i] + gamma * reward[inside]
+    terminal = c["terminal"][later - 1]
+    return Batch(
+        c["image"][rows],
+        c["state"][rows],
+        c["action"][rows],
+        reward,
+        terminal,
+        c["image"][later],
+        c["state"][later],
+        c["mc_return"][rows],
+        c["privileged"][rows],
+        (1 - terminal) * gamma ** steps.astype(np.float32),
+        rows,
+        np.ones(len(rows), np.float32),
+        c["episode"][rows],
+    )
+
+
+def gather_sequences(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], n: int) -> Sequences:
+    """The `n` steps that start at each of `rows` int64 [B]."""
+    c = columns
+    remaining = c["remaining"][rows, None]
+    seen = rows[:, None] + np.minimum(np.arange(n + 1), remaining)
+    done = seen[:, :-1]
+    return Sequences(
+        c["image"][seen],
+        c["state"][seen],
+        c["action"][done],
+        c["reward"][done],
+        c["terminal"][done],
+        c["log_density"][done],
+        np.arange(n) < remaining,
+    )

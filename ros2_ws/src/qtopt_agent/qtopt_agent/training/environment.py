@@ -18,7 +18,8 @@ from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import collecting_policy, make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
-from qtopt_agent.replay.store import StoreSpec, TransitionStore
+from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.rollouts.environment_runner import EnvironmentRunner
 
 

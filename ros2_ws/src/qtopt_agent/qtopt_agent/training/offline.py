@@ -21,7 +21,8 @@ from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.perception.ingest import fit, ingest_spec
 from qtopt_agent.processes.folder_lock import one_process
 from qtopt_agent.processes.memory import keep_freed_memory
-from qtopt_agent.replay.store import StoreSpec, TransitionStore
+from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_SIZE
 from qtopt_agent.training.export import COMMANDS, export_run
 from qtopt_agent.training.run import Training

@@ -29,7 +29,8 @@ from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.processes.interrupts import first_interrupt
-from qtopt_agent.replay.store import OFF_POLICY, ON_POLICY, StoreSpec, TransitionStore
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
+from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.training.actors import ActorPool, Order, Result
 from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
