@@ -30,7 +30,7 @@ from torch import Tensor
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.maximizers import CEM, CMAES, ICEM, AskTell, GradientAscent, Grid, PolicyWeightCEM, RandomShooting
 from qtopt_agent.maximizers.action_code import ActionCode
-from qtopt_agent.models.store import describe, load
+from qtopt_agent.models.folder import describe, load
 from qtopt_agent.policies import TorchScriptPolicy
 from qtopt_agent.policies.scripted_module import script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function

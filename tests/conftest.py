@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from qtopt_agent.core.profile import COMPACT, PAPER
 from qtopt_agent.maximizers import CEM
-from qtopt_agent.models.store import publish
+from qtopt_agent.models.publish import publish
 from qtopt_agent.q_functions import QFunction, make_q_function
 
 # A shell's background jobs ignore Ctrl-C and hand that down; what the tests start is to heed it.

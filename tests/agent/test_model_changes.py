@@ -10,8 +10,8 @@ from qtopt_agent.agent.model_changes import ModelChanges
 from qtopt_agent.agent.values import AgentSettings
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import COMPACT
+from qtopt_agent.models.folder import sign
 from qtopt_agent.models.signatures import make_key, public_file, read_trusted
-from qtopt_agent.models.store import sign
 from qtopt_agent.models.trial import TrialAbandoned
 
 

@@ -8,7 +8,8 @@ import pytest
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.maximizers import make_maximizer
-from qtopt_agent.models.store import describe, load, load_policy_pt, publish
+from qtopt_agent.models.folder import describe, load, load_policy_pt
+from qtopt_agent.models.publish import publish
 from qtopt_agent.q_functions import make_q_function
 
 RELEASED = Path(__file__).parents[2] / "models" / "compact-1"

@@ -15,7 +15,7 @@ from qtopt_agent.agent.model_changes import ModelChanges
 from qtopt_agent.agent.values import AgentSettings
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.profile import COMPACT
-from qtopt_agent.models.store import load, load_policy_pt, verify
+from qtopt_agent.models.folder import load, load_policy_pt, verify
 
 PACKAGE = Path(qtopt_agent.__file__).parent
 

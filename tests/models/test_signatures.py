@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.models.folder import describe, load, record_evaluation, sign, verify
 from qtopt_agent.models.signatures import (
     check_signature,
     make_key,
@@ -19,7 +20,6 @@ from qtopt_agent.models.signatures import (
     read_trusted,
     write_signature,
 )
-from qtopt_agent.models.store import describe, load, record_evaluation, sign, verify
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.maximizers import CEM
-from qtopt_agent.models import store as model_store
-from qtopt_agent.models.store import describe, latest, list_models, load, model_in, publish, record_evaluation, verify
+from qtopt_agent.models import folder, opened
+from qtopt_agent.models.folder import describe, load, record_evaluation, verify
+from qtopt_agent.models.publish import publish
+from qtopt_agent.models.store import latest, list_models, model_in
 from qtopt_agent.q_functions import make_q_function
 
 RELEASED = Path(__file__).parents[2] / "models" / "compact-1"
@@ -61,8 +63,8 @@ def test_whoever_may_read_the_manifest_may_read_the_other_files(model):
 
 @pytest.mark.parametrize("name", ["policy.pt", "q.safetensors"])
 def test_one_changed_byte_is_found_before_anything_is_loaded(model, name, monkeypatch):
-    for read in ("load_policy", "parse_weights"):
-        monkeypatch.setattr(model_store, read, lambda *_, **__: pytest.fail("read an unchecked file"))
+    for module, read in ((folder, "load_policy"), (opened, "parse_weights")):
+        monkeypatch.setattr(module, read, lambda *_, **__: pytest.fail("read an unchecked file"))
     content = bytearray((model / name).read_bytes())
     content[len(content) // 2] ^= 1
     (model / name).write_bytes(content)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.models.store import load
+from qtopt_agent.models.folder import load
 from qtopt_agent.training.export import export_run
 
 SETTINGS = ("min_episodes=2", "scripted_episodes=100", "evaluate_episodes=0", "publish_every=1")

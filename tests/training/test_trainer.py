@@ -10,7 +10,7 @@ from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.episodes.writer import EpisodeWriter
-from qtopt_agent.models import store as model_store
+from qtopt_agent.models.folder import describe, load
 from qtopt_agent.perception.ingest import fit, ingest_spec
 from qtopt_agent.training.offline import fit_episode
 from qtopt_agent.training.trainer import Trainer, TrainerSettings, TrainerState
@@ -61,7 +61,7 @@ def test_rounds_publish_models_that_load_and_go_on_from_one_another(settings):
     assert (progress.state, progress.episodes, progress.steps) == (TrainerState.WAITING, 4, 100), progress
     assert np.isfinite(progress.loss) and progress.rate > 0
     assert [folder.name for folder in published] == [progress.version]
-    policy = model_store.load(published[0], COMPACT)
+    policy = load(published[0], COMPACT)
     assert np.isfinite(policy.decide(fit_episode(episode(9), COMPACT).final, np.random.default_rng(0)).q)
 
     again = Trainer(settings, published.append)  # as after a restart of the node
@@ -71,7 +71,7 @@ def test_rounds_publish_models_that_load_and_go_on_from_one_another(settings):
     wait(again)
     assert again.progress.steps == 200, again.progress
     assert len(set(published)) == 2
-    assert model_store.describe(published[1])["training"]["episodes"] == 5  # that of the other profile is left out
+    assert describe(published[1])["training"]["episodes"] == 5  # that of the other profile is left out
 
 
 def test_a_round_that_fails_says_why_and_leaves_the_models_alone(settings):

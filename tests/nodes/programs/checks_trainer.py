@@ -13,7 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.episodes.writer import EpisodeWriter
-from qtopt_agent.models import store as model_store
+from qtopt_agent.models.folder import load
 
 SMALL = "batch_size=8 capacity=500 target_lag=8 cem_samples=8 cem_elites=2 symmetry=false"
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -35,12 +35,12 @@ def check_it_publishes_a_model_and_asks_the_agent_to_load_it():
     with folder() as root, Spinning("agent") as probe:
         asked, heard = [], listen(probe.node)
 
-        def load(request, response):
+        def on_load(request, response):
             asked.append(request.folder)
             response.success, response.model = True, ModelInfo(version="new")
             return response
 
-        probe.node.create_service(LoadModel, "/agent/load_model", load)
+        probe.node.create_service(LoadModel, "/agent/load_model", on_load)
         with running(trainer(root, deploy=True)) as graph:
             until(lambda: heard and heard[-1].state == TrainerStatus.WAITING, "it waits")
             until(lambda: "yet, the next round begins at 2 episodes" in graph.said(), "and says what for")
@@ -54,7 +54,7 @@ def check_it_publishes_a_model_and_asks_the_agent_to_load_it():
         assert (last.episodes, last.steps) == (2, 100) and np.isfinite(last.loss) and last.steps_per_second > 0
         (model,) = (root / "models").iterdir()
         assert asked == [str(model)] and model.name == last.version
-        assert model_store.load(model, COMPACT).name == model.name
+        assert load(model, COMPACT).name == model.name
 
 
 def check_what_cannot_be_learned_from_is_said():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.maximizers import CEM
-from qtopt_agent.models.store import publish
+from qtopt_agent.models.publish import publish
 from qtopt_agent.q_functions import make_q_function
 
 

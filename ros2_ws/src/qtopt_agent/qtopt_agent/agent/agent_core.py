@@ -27,7 +27,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.writer import new_episode_id
-from qtopt_agent.models import store as model_store
+from qtopt_agent.models.folder import describe, load
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.safety.commands import NOTHING, DriverState, MotionCommand
@@ -103,9 +103,9 @@ class AgentCore:
 
         Builds it in the calling thread: raises IncompatibleModel or InvalidInput and keeps the old one.
         """
-        policy = model_store.load(folder, self.profile, trusted)
+        policy = load(folder, self.profile, trusted)
         self.use(policy)
-        return model_store.describe(folder)
+        return describe(folder)
 
     def use(self, policy: Policy) -> None:
         """Decide with `policy` from the next decision on."""

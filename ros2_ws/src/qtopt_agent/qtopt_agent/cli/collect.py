@@ -34,8 +34,8 @@ def collect(
     if policy in ("scripted", "random"):
         seen = get_profile(profile)
     else:
+        from qtopt_agent.models.folder import profile_of
         from qtopt_agent.models.released import find_model
-        from qtopt_agent.models.store import profile_of
 
         policy = str(find_model(policy))
         seen = profile_of(Path(policy))

@@ -31,7 +31,7 @@ def demo(
 
     Leaves the episodes, a contact sheet and an animation in --out.
     """
-    from qtopt_agent.models.store import profile_of
+    from qtopt_agent.models.folder import profile_of
     from qtopt_agent.rollouts.parallel import RolloutPlan
     from qtopt_agent.rollouts.pictures import animation, contact_sheet, save_gif, save_png
 

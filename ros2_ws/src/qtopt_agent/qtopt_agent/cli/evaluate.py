@@ -29,8 +29,8 @@ def evaluate(
 
     It sees images alone. The interval is Wilson's, 95 %.
     """
+    from qtopt_agent.models.folder import check_recordable, profile_of, record_evaluation
     from qtopt_agent.models.released import find_model
-    from qtopt_agent.models.store import check_recordable, profile_of, record_evaluation
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
     model = find_model(model)

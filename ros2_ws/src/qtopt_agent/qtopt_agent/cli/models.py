@@ -19,11 +19,11 @@ def list_models(
 
     The exit code is 1 where a model is broken.
     """
-    from qtopt_agent.models import store as model_store
     from qtopt_agent.models.released import released_models
+    from qtopt_agent.models.store import list_models as listed_in
 
     store = store or released_models()
-    listed = model_store.list_models(store)
+    listed = listed_in(store)
     manifests = [each.manifest for each in listed if each.manifest is not None]
     if not printed_as_json(json_file, manifests):
         rows = []
@@ -55,7 +55,7 @@ def verify(
     or not signed by a trusted key.
     """
     from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-    from qtopt_agent.models import store as model_store
+    from qtopt_agent.models.folder import load
     from qtopt_agent.models.manifest import MANIFEST
     from qtopt_agent.models.released import find_model
     from qtopt_agent.models.signatures import read_trusted
@@ -64,7 +64,7 @@ def verify(
     if not (folder / MANIFEST).exists():
         raise InvalidInput(f"{folder} is not a model: it has no {MANIFEST}")
     try:
-        model_store.load(folder, trusted=keys)
+        load(folder, trusted=keys)
     except IncompatibleModel as error:
         problem = str(error)
     version, well = folder.resolve().name, not problem
@@ -107,12 +107,12 @@ def sign(
 
     An agent that insists on trusted keys then takes it. Record evaluations before.
     """
-    from qtopt_agent.models import store as model_store
+    from qtopt_agent.models import folder as model_folder
     from qtopt_agent.models.released import find_model
     from qtopt_agent.models.signatures import fingerprint
 
     folder = find_model(model)
-    version, signer = folder.resolve().name, fingerprint(model_store.sign(folder, key))
+    version, signer = folder.resolve().name, fingerprint(model_folder.sign(folder, key))
     if printed_as_json(json_file, {"model": version, "signed_by": signer}):
         return
     typer.echo(f"{version} is signed by {signer}")

@@ -7,7 +7,7 @@ import numpy as np
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.doctor.findings import Finding, Severity
 from qtopt_agent.doctor.picture import fits
-from qtopt_agent.models import store as model_store
+from qtopt_agent.models.folder import verify
 from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile, read_parameters
 
@@ -39,7 +39,7 @@ def examine_arm_file(file: Path) -> list[Finding]:
 def examine_model(folder: Path, image_size: tuple[int, int] | None = None) -> list[Finding]:
     """Whether the model in `folder` is whole and takes pictures of `image_size` (height, width), px."""
     try:
-        manifest = model_store.verify(folder)
+        manifest = verify(folder)
         findings = [Finding(Severity.OK, f"model {manifest['version']} is whole, profile {manifest['profile']}")]
         if image_size is not None:
             height, width = image_size

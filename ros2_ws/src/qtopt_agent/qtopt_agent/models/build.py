@@ -38,3 +38,8 @@ def build_search(profile: Profile, settings: Mapping[str, Any]) -> DeployableMax
 def acting(q: QFunction, profile: Profile, mirrored: bool) -> QFunction:
     """What a policy evaluates: `q`, or its mean over the task's mirror images."""
     return MirroredQFunction(q, profile) if mirrored else q
+
+
+def count_parameters(q: QFunction) -> int:
+    """Numbers that learning sets."""
+    return sum(parameter.numel() for parameter in q.parameters())

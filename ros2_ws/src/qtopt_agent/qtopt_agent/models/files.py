@@ -1,5 +1,6 @@
 """Files from outside: ordinary ones, of a bounded size, read once."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -21,3 +22,8 @@ def read_bytes(file: Path, most: int) -> bytes:
     if len(data) > most:
         raise IncompatibleModel(f"{file} has more than {most} bytes, expected fewer")
     return data
+
+
+def sha256(data: bytes) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

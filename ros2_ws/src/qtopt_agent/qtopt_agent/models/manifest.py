@@ -1,5 +1,7 @@
 """manifest.json: what a model is, and everything that it takes to build its policy again."""
 
+import json
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +66,16 @@ def parse_manifest(data: bytes, file: Path) -> tuple[Manifest, ModelSpec]:
         return manifest, _spec(Fields(manifest))
     except InvalidInput as error:
         raise IncompatibleModel(f"{file}: {error}") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Into `folder`, by atomic rename. Raises IncompatibleModel where it could not be read again."""
+    data = (json.dumps(manifest, indent=2) + "\n").encode()
+    parse_manifest(data, folder / MANIFEST)
+    temporary = folder / f".{MANIFEST}-{os.getpid()}"
+    with temporary.open("xb") as file:
+        file.write(data)
+    os.replace(temporary, folder / MANIFEST)
 
 
 def _spec(fields: Fields) -> ModelSpec:

@@ -83,7 +83,7 @@ def main() -> int:
     import torch
 
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.models.store import load
+    from qtopt_agent.models.folder import load
 
     folder, profile, trusted, limit = json.loads(sys.argv[1])
     os.nice(10)  # an arm may be moving meanwhile

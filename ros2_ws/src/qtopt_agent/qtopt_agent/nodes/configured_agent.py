@@ -19,7 +19,8 @@ from qtopt_agent.agent.inputs import InputLimits
 from qtopt_agent.agent.values import AgentOutput, AgentSettings
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import topics
-from qtopt_agent.models import store as model_store
+from qtopt_agent.models.folder import profile_of
+from qtopt_agent.models.store import model_in
 from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.agent_models import AgentModels
 from qtopt_agent.nodes.pictures import picture_type, raw_image
@@ -37,7 +38,7 @@ class ConfiguredAgent:
     def __init__(self, node: Node, p: Mapping[str, Any]) -> None:
         """Load the model that the parameters `p` name and open all topics and services. Raises QtoptError."""
         self._node, self._p = node, p
-        profile = model_store.profile_of(model_store.model_in(conversions.model_folder(p["model"])))
+        profile = profile_of(model_in(conversions.model_folder(p["model"])))
         writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
         self.core = AgentCore(profile, _settings(p), writer, clock=self._now)
         self.wake = threading.Event()

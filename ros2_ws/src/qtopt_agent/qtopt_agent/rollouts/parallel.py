@@ -188,7 +188,7 @@ def _make_policy(plan: RolloutPlan) -> Policy:
         return ScriptedPolicy(profile)
     import torch
 
-    from qtopt_agent.models.store import load, load_policy_pt
+    from qtopt_agent.models.folder import load, load_policy_pt
 
     torch.set_num_threads(1)
     return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)

@@ -13,7 +13,7 @@ from rclpy.action import ActionClient
 
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.graph import topics
-from qtopt_agent.models import store as model_store
+from qtopt_agent.models.folder import load, profile_of
 from qtopt_agent.nodes.conversions import seconds
 from qtopt_agent.nodes.pictures import raw_image
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
@@ -52,7 +52,7 @@ def _decide_alone(node: BenchNode) -> dict[str, float]:
 
     torch.set_num_threads(1)
     folder = Path(node.p["model"])
-    policy, profile = model_store.load(folder), model_store.profile_of(folder)
+    policy, profile = load(folder), profile_of(folder)
     spec, rng = ingest_spec(profile), np.random.default_rng(0)
     state = np.zeros(profile.observation.state_size, np.float32)
     taken = []

@@ -7,7 +7,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import get_profile
 from qtopt_agent.learning.parts import make_network
 from qtopt_agent.maximizers import make_maximizer
-from qtopt_agent.models.store import publish
+from qtopt_agent.models.publish import publish
 from qtopt_agent.policies.scripted_module import DeployableMaximizer
 from qtopt_agent.simulation import PRIVILEGED_SIZE
 from qtopt_agent.training.saved_run import preset_of, read_run
