@@ -133,7 +133,7 @@ class AgentCore:
             raise InvalidInput(f"max_steps {goal.max_steps}, timeout {goal.timeout} s: expected 0 or more")
         self._goal = goal
         self._limit = min(goal.max_steps or self.profile.max_steps, self.profile.max_steps)
-        self._rng = np.random.default_rng(goal.seed % 2**64)
+        self._seed, self._rng = goal.seed, np.random.default_rng(goal.seed % 2**64)
         self._episode_id = new_episode_id()
         self._steps = []
         self._last = self._final = None
@@ -148,12 +148,13 @@ class AgentCore:
     def tick(self) -> AgentOutput:
         """Go on with the attempt as far as the inputs allow; never blocks longer than one decision."""
         clock, now = self._clock(), self._steady()
-        if self._goal is None:
+        goal, policy, pending = self._goal, self._policy, self._pending
+        if goal is None or policy is None:
             return AgentOutput()
         if self._cancelled.is_set():
             return self._end(Outcome.CANCELLED, "cancelled", clock)
-        if 0 < self._goal.timeout <= now - self._began:
-            return self._end(Outcome.TIMEOUT, f"not done within {self._goal.timeout} s", clock)
+        if 0 < goal.timeout <= now - self._began:
+            return self._end(Outcome.TIMEOUT, f"not done within {goal.timeout} s", clock)
         if now - max(self._status_heard, self._began) > self._settings.status_timeout:
             return self._end(Outcome.SAFETY_STOP, "the arm driver is silent", clock)
         status = self._status
@@ -165,18 +166,16 @@ class AgentCore:
             return AgentOutput()  # it may just have been armed: this status may be older than the goal
         else:
             return self._end(Outcome.SAFETY_STOP, f"the arm driver is {status.state.name}: {status.text}", clock)
-        if self.phase == Phase.MOVING:
-            return self._move(status, clock, now)
+        if pending is None:
+            return self._decide(policy, clock, now)
         if self.phase == Phase.JUDGING:
-            return self._judge(clock, now)
-        return self._decide(clock, now)
+            return self._judge(pending, clock, now)
+        return self._move(pending, status, clock, now)
 
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase, self._since = phase, now
 
-    def _decide(self, clock: float, now: float) -> AgentOutput:
-        policy = self._policy
-        assert policy is not None  # `begin` asks for one
+    def _decide(self, policy: Policy, clock: float, now: float) -> AgentOutput:
         try:
             observation = self.inputs.observe(clock, self._not_before, len(self._steps) / self.profile.max_steps)
         except NotReady as reason:
@@ -200,9 +199,7 @@ class AgentCore:
         self._enter(Phase.MOVING, self._sent)
         return AgentOutput(command)
 
-    def _move(self, status: DriverStatus, clock: float, now: float) -> AgentOutput:
-        pending = self._pending
-        assert pending is not None  # there is one in this phase
+    def _move(self, pending: _Pending, status: DriverStatus, clock: float, now: float) -> AgentOutput:
         answered = (status.writer, status.sequence) == (self._writer, pending.command.motion.sequence)
         if not answered or status.moving:
             if now - self._since > self._settings.motion_timeout:
@@ -219,7 +216,7 @@ class AgentCore:
         self._enter(Phase.OBSERVING, now)
         return AgentOutput(step=self._complete(pending, terminal=False, success=False))
 
-    def _judge(self, clock: float, now: float) -> AgentOutput:
+    def _judge(self, pending: _Pending, clock: float, now: float) -> AgentOutput:
         waited = now - self._since
         if self._final is None:
             try:
@@ -232,8 +229,6 @@ class AgentCore:
                 return AgentOutput()
         if self._verdict is None and waited <= self._settings.judge_timeout:
             return AgentOutput()
-        pending = self._pending
-        assert pending is not None  # the last motion
         judged, success = self._verdict is not None, bool(self._verdict)
         record = self._complete(pending, terminal=True, success=success)
         outcome = Outcome.TERMINATED if pending.action.terminate else Outcome.STEP_LIMIT
@@ -265,9 +260,7 @@ class AgentCore:
         return AgentOutput(command, finished=self._close(outcome, False, False, message))
 
     def _close(self, outcome: Outcome, success: bool, judged: bool, message: str) -> GraspResult:
-        goal, final = self._goal, self._final or self._last
-        assert goal is not None  # callers have checked
-        self._goal = None
+        final, self._goal = self._final or self._last, None
         episode = None
         if final is not None:
             truncated = not (self._steps and self._steps[-1].terminal)
@@ -280,6 +273,6 @@ class AgentCore:
                 self.profile.name,
                 self.model_version,
                 "greedy",
-                goal.seed,
+                self._seed,
             )
         return GraspResult(outcome, success, judged, self._episode_id, episode, message)
