@@ -4,7 +4,7 @@ No safety-rated stop: it runs in an ordinary process, and an emergency stop has 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.safety.commanded_motion import CommandedMotion
 from qtopt_agent.safety.commands import NOTHING, CommandReport, DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import guard
+from qtopt_agent.safety.measured_tip import MeasuredTip
 from qtopt_agent.safety.motion import Pose, Reference
 from qtopt_agent.safety.reasons import Reason
-from qtopt_agent.safety.tool_pose import wrapped
 from qtopt_agent.safety.watchdog import TOLERANCE, Watchdog
 
 LOOK_AHEAD = 1.5  # periods: a stop has to leave before an input's limit, and the next tick may be half a period late
 MAX_TICK = 0.1  # s: a set point never moves further than in this time, however late the tick comes
-HEADWAY = 0.001  # m: less than this nearer to the goal is no headway
 FRESH = 0.1  # s: an older pose may be of before the arm was moved by hand, or a simulator laid out anew
-YAW_ARM = 0.1  # m/rad, to measure a way to go that is part turn: a jaw is about this wide
 
 # After these nobody knows for sure where the arm is: its measured pose is no place to go to.
 _DOUBTS = frozenset(
@@ -39,15 +38,6 @@ _DOUBTS = frozenset(
         Reason.FOREIGN_SETPOINTS,
     }
 )
-
-
-@dataclass
-class _Motion:
-    goal: Pose
-    began: float
-    wait: float
-    least_to_go: float = np.inf
-    headway_at: float = 0.0
 
 
 class ArmDriverCore:
@@ -66,13 +56,10 @@ class ArmDriverCore:
         self.strangers: tuple[str, ...] = ()
         """Who else publishes set points to this arm."""
         self._watchdog = Watchdog(settings.ages)
-        self._newest: tuple[Pose, float] | None = None  # with its stamp; not to be believed before the next agrees
-        self._measured: Pose | None = None
-        self._jumped = False
-        self._tilt = 0.0
+        self._tip = MeasuredTip(settings)
         self._reference: Reference | None = None
         self._rest: Pose | None = None
-        self._motion: _Motion | None = None
+        self._motion: CommandedMotion | None = None
         self._after_stop = DriverState.HOLDING
         self._gripper = GripperCommand.KEEP
         self._writer, self._last_sequence = "", 0
@@ -130,17 +117,9 @@ class ArmDriverCore:
             return
         if not self._watchdog.heard("pose", stamp, clock, now):
             return
-        pose = Pose(np.asarray(position, dtype=np.float64), float(yaw))
-        before, self._newest = self._newest, (pose, stamp)
-        if before is None:
-            return
-        apart = float(np.linalg.norm(pose.position - before[0].position))
-        turned = abs(wrapped(pose.yaw - before[0].yaw))
-        self._jumped = not self.settings.reachable(apart, turned, max(0.0, stamp - before[1]))
-        if self._jumped:
+        self._tip.take(Pose(np.asarray(position, dtype=np.float64), float(yaw)), tilt, stamp)
+        if self._tip.jumped:
             self._fail((Reason.POSE_JUMP,))
-        else:
-            self._measured, self._tilt = pose, tilt
 
     def watched(self, strangers: Sequence[str]) -> None:
         """Somebody has looked who else publishes set points to this arm: nobody may."""
@@ -157,7 +136,8 @@ class ArmDriverCore:
 
         An agent's sequence never goes back: where it does, two speak in one name.
         """
-        if self.state != DriverState.ARMED:
+        measured, reference = self._tip.pose, self._reference
+        if self.state != DriverState.ARMED or measured is None or reference is None:  # an armed driver has both
             return self._refuse(command, Reason.NOT_ARMED)
         known = command.writer == self._writer
         if known and command.sequence == self._last_sequence and self.report is not None:
@@ -174,7 +154,7 @@ class ArmDriverCore:
             return self._refuse(command, Reason.OLD)
         self._writer, self._command_heard = command.writer, now
         self._last_sequence = command.sequence
-        return self._begin(command, now)
+        return self._begin(command, measured, reference, now)
 
     def tick(self, now: float) -> Setpoint | None:
         """The set point for now. Never raises on late or early calls.
@@ -182,7 +162,7 @@ class ArmDriverCore:
         None until a pose has been measured, and once where this comes so late that others may have moved the arm
         meanwhile: what they and the sensors said has to be heard first.
         """
-        measured = self._measured
+        measured = self._tip.pose
         if measured is None:
             return None
         gap = 0.0 if self._last_tick is None else now - self._last_tick
@@ -223,13 +203,13 @@ class ArmDriverCore:
             faults.append(Reason.CLOCK_JUMP)
         if self.moving and soon - self._command_heard > self.settings.ages.command:
             faults.append(Reason.COMMAND_STALE)
-        if self._measured is not None and self._distance_outside(self._measured) > self.settings.margin:
+        if self._tip.pose is not None and self._distance_outside(self._tip.pose) > self.settings.margin:
             faults.append(Reason.OUTSIDE)
         if self.state != DriverState.DISARMED and self._falls_behind():
             faults.append(Reason.NOT_FOLLOWING)
-        if self._tilt > self.settings.tilt:
+        if self._tip.tilt > self.settings.tilt:
             faults.append(Reason.TILTED)
-        if self._jumped:
+        if self._tip.jumped:
             faults.append(Reason.POSE_JUMP)
         if self.strangers:
             faults.append(Reason.FOREIGN_SETPOINTS)
@@ -240,17 +220,18 @@ class ArmDriverCore:
             raise InvalidInput(f"the driver is {self.state.name}, expected {expected.name}")
         # Whoever arms or resumes accepts the clock as it is; all inputs must have been heard since it jumped.
         self._watchdog.forgive()
-        if self._measured is not None and self.settings.output == Output.TWIST:
-            self._reference = Reference.at_rest(self._inside(self._measured))  # nobody is told this pose
+        measured = self._tip.pose
+        if measured is not None and self.settings.output == Output.TWIST:
+            self._reference = Reference.at_rest(self._inside(measured))  # nobody is told this pose
         faults = self._found(now)
-        if faults or self._measured is None:
+        if faults or measured is None:
             return faults
         if expected == DriverState.DISARMED:
             if self._watchdog.age("pose", now) > FRESH:
                 return (Reason.POSE_STALE,)
-            if self._distance_outside(self._measured) > 0:
+            if self._distance_outside(measured) > 0:
                 return (Reason.OUTSIDE,)  # the first set point is the measured pose, and every set point is inside
-            self._reference = Reference.at_rest(self._measured)
+            self._reference = Reference.at_rest(measured)
             self._gripper = GripperCommand.KEEP
         self.state, self.faults = DriverState.ARMED, ()
         self._motion, self._command_heard = None, -np.inf  # any agent may begin
@@ -269,9 +250,8 @@ class ArmDriverCore:
         self.report = CommandReport(command, NOTHING, (reason,))
         return self.report
 
-    def _begin(self, command: MotionCommand, now: float) -> CommandReport:
-        measured, action = self._measured, command.action
-        assert measured is not None  # it was needed to arm
+    def _begin(self, command: MotionCommand, measured: Pose, reference: Reference, now: float) -> CommandReport:
+        action = command.action
         try:
             guarded = guard(action, measured.position, measured.yaw, self.settings.step)
         except InvalidInput:
@@ -281,14 +261,14 @@ class ArmDriverCore:
             self._motion, self._rest = None, None
             self.report = CommandReport(command, replace(NOTHING, terminate=True))
             return self.report
-        allowed, here = guarded.action, self._turned(measured)
+        allowed, here = guarded.action, reference.unwound(measured)
         c, s = np.cos(here.yaw), np.sin(here.yaw)
         x, y, z = (float(v) for v in allowed.translation)
         goal = Pose(here.position + np.array([c * x - s * y, s * x + c * y, z]), here.yaw + allowed.yaw)
         wait = 0.0
         if allowed.gripper not in (GripperCommand.KEEP, self._gripper):
             self._gripper, wait = allowed.gripper, self.settings.gripper_time
-        self._motion, self._rest = _Motion(self._inside(goal), now, wait, headway_at=now), None
+        self._motion, self._rest = CommandedMotion(self._inside(goal), now, wait), None
         self.report = CommandReport(command, allowed, guarded.reasons)
         return self.report
 
@@ -300,31 +280,21 @@ class ArmDriverCore:
             if settings.output == Output.TWIST or (self._rest is None and not reference.standing):
                 return reference.braked(settings.rates, dt)
             if self._rest is None:  # told to end in the middle of a motion, perhaps against something
-                here = self._inside(self._turned(measured))
+                here = self._inside(reference.unwound(measured))
                 arrived = np.linalg.norm(here.position - reference.pose.position) <= settings.arrival
                 self._rest = reference.pose if arrived else here
             return reference.towards(self._rest, settings.rates, settings.step.workspace, dt)
-        here = self._turned(measured)
+        here = reference.unwound(measured)
         ahead, turn = motion.goal.position - here.position, motion.goal.yaw - here.yaw
         distance = float(np.linalg.norm(ahead))
         led = Pose(
             here.position + ahead * min(1.0, settings.lead / max(distance, 1e-9)),
             here.yaw + float(np.clip(turn, -settings.yaw_lead, settings.yaw_lead)),
         )
-        self._look_at_progress(motion, distance, abs(turn), reference.near(motion.goal), now)
+        sent = reference.near(motion.goal)
+        if motion.over(distance, abs(turn), sent, settings, now):
+            self._rest, self._motion = motion.goal if sent else self._inside(here), None
         return reference.towards(self._inside(led), settings.rates, settings.step.workspace, dt)
-
-    def _look_at_progress(self, motion: _Motion, distance: float, turn: float, sent: bool, now: float) -> None:
-        """End the motion when the hand has arrived, or is held up by something it should not go on pressing at."""
-        to_go = distance + YAW_ARM * turn
-        if to_go < motion.least_to_go - HEADWAY:
-            motion.least_to_go, motion.headway_at = to_go, now
-        arrived = distance <= self.settings.arrival and turn <= 10 * self.settings.arrival
-        stuck = now - motion.headway_at > self.settings.patience
-        if now - motion.began >= motion.wait and ((sent and arrived) or stuck):
-            pressing = not sent and self._measured is not None
-            self._rest = self._inside(self._turned(self._measured)) if pressing else motion.goal
-            self._motion = None
 
     def _settle(self, reference: Reference, dt: float, now: float) -> Reference:
         """Brake; then, where poses are streamed, ease to the measured pose; then hold."""
@@ -343,11 +313,11 @@ class ArmDriverCore:
 
     def _place_to_rest(self, reference: Reference, now: float) -> Pose:
         """Where the arm is, if that is sure and near; else where the set point stands, so that nothing moves."""
-        settings = self.settings
-        fresh = self._watchdog.age("pose", now) <= settings.ages.pose
-        if settings.output == Output.TWIST or not fresh or not _DOUBTS.isdisjoint(self.faults):
+        settings, measured = self.settings, self._tip.pose
+        sure = self._watchdog.age("pose", now) <= settings.ages.pose and _DOUBTS.isdisjoint(self.faults)
+        if settings.output == Output.TWIST or not sure or measured is None:
             return reference.pose
-        here = self._inside(self._turned(self._measured))
+        here = self._inside(reference.unwound(measured))
         apart = float(np.linalg.norm(here.position - reference.pose.position))
         return here if apart <= settings.lead + settings.braking else reference.pose
 
@@ -356,15 +326,10 @@ class ArmDriverCore:
 
     def _falls_behind(self) -> bool:
         """Whether the arm is further from the set point than lead and braking explain."""
-        if self._measured is None or self._reference is None:
+        if self._tip.pose is None or self._reference is None:
             return False
-        apart = np.linalg.norm(self._reference.pose.position - self._measured.position)
+        apart = np.linalg.norm(self._reference.pose.position - self._tip.pose.position)
         return bool(apart > 2 * self.settings.lead + self.settings.braking)
 
     def _inside(self, pose: Pose) -> Pose:
         return Pose(self.settings.step.workspace.clip(pose.position), pose.yaw)
-
-    def _turned(self, pose: Pose | None) -> Pose:
-        """`pose` with the turn of its yaw that is nearest to the set point's: the set point does not wrap around."""
-        assert pose is not None and self._reference is not None
-        return Pose(pose.position, self._reference.pose.yaw + wrapped(pose.yaw - self._reference.pose.yaw))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.safety.limits import WorkspaceBox
+from qtopt_agent.safety.tool_pose import wrapped
 
 Vector = NDArray[np.float64]
 
@@ -62,6 +63,10 @@ class Reference:
         """Whether it has arrived at `goal` and all but stands."""
         apart = max(_length(goal.position - self.pose.position), abs(goal.yaw - self.pose.yaw))
         return bool(apart <= NEAR and max(_length(self.velocity), abs(self.yaw_rate)) <= SLOW)
+
+    def unwound(self, pose: Pose) -> Pose:
+        """`pose` with the turn of its yaw that is nearest to this one's, which does not wrap around."""
+        return Pose(pose.position, self.pose.yaw + wrapped(pose.yaw - self.pose.yaw))
 
     def stop_pose(self, limits: RateLimits) -> Pose:
         """Where it comes to rest if it brakes now."""
