@@ -12,7 +12,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from qtopt_agent.core.errors import CorruptEpisode, InvalidInput
 from qtopt_agent.documents import read_text
-from qtopt_agent.episodes import messages
+from qtopt_agent.episodes import message_types
 from qtopt_agent.episodes.bag import scan
 from qtopt_agent.episodes.metadata import metadata_problems
 from qtopt_agent.episodes.reader import iter_episodes, read_episode
@@ -210,22 +210,28 @@ def test_somebody_elses_bag_is_not_an_episode(tmp_path):
 
 @pytest.mark.parametrize("definition", ["string data\n", "float64[] state\n", "not a definition"])
 def test_another_definition_of_our_message_is_named(tmp_path, definition):
-    file = write_bag(tmp_path / "bag", {messages.STEP: messages.TOPICS[messages.STEP]}, {messages.STEP: definition})
+    file = write_bag(
+        tmp_path / "bag",
+        {message_types.STEP: message_types.TOPICS[message_types.STEP]},
+        {message_types.STEP: definition},
+    )
     assert_damaged(tmp_path / "bag", file, "/qtopt/step carries another qtopt_msgs/msg/GraspStep")
 
 
 def test_a_definition_with_comments_is_the_same_definition(tmp_path):
-    commented = "# of the camera\n" + messages.schema(messages.IMAGE).replace(
+    commented = "# of the camera\n" + message_types.schema(message_types.IMAGE).replace(
         "uint32 height", "uint32 height  # pixels"
     )
-    assert messages.same_type(messages.IMAGE, commented)
-    assert not messages.same_type(messages.IMAGE, commented.replace("uint32 height", "int32 height"))
+    assert message_types.same_type(message_types.IMAGE, commented)
+    assert not message_types.same_type(message_types.IMAGE, commented.replace("uint32 height", "int32 height"))
 
 
 def test_a_payload_that_is_no_message_is_corrupt(tmp_path):
     store = get_typestore(Stores.ROS2_JAZZY)
     definition = store.generate_msgdef("sensor_msgs/msg/Image", ros_version=2)[0]
-    file = write_bag(tmp_path / "bag", {messages.IMAGE: "sensor_msgs/msg/Image"}, {messages.IMAGE: definition})
+    file = write_bag(
+        tmp_path / "bag", {message_types.IMAGE: "sensor_msgs/msg/Image"}, {message_types.IMAGE: definition}
+    )
     assert_damaged(tmp_path / "bag", file)
 
 

@@ -17,7 +17,7 @@ from qtopt_agent.episodes import bag as bag_module
 from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import BagWriter
 from qtopt_agent.episodes.label import write_label
-from qtopt_agent.episodes.messages import EVENT
+from qtopt_agent.episodes.message_types import EVENT, from_cdr, to_cdr
 from qtopt_agent.episodes.reader import read_episode
 from qtopt_agent.episodes.repair import Outcome, repair
 from qtopt_agent.episodes.verify import verify
@@ -47,7 +47,7 @@ def write(folder: Path, content, extra=None) -> Path:
 
 def start_of(episode_id):
     stamp = messages._time(12.5, "stamp")
-    return messages.to_cdr(EVENT, messages.start_message(episode_id, "compact", "", "", 0, (), stamp))
+    return to_cdr(EVENT, messages.start_message(episode_id, "compact", "", "", 0, (), stamp))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -125,12 +125,12 @@ def test_a_number_that_is_not_finite_is_never_read(tmp_path, bag, field):
     content = recorded(bag)
     place = -1 if field == "final_state" else 2
     topic, data = content[place]
-    message = messages.from_cdr(topic, data)
+    message = from_cdr(topic, data)
     if field == "reward":
         message.reward = float("nan")
     else:
         setattr(message, field, np.full_like(getattr(message, field), np.nan))
-    content[place] = (topic, messages.to_cdr(topic, message))
+    content[place] = (topic, to_cdr(topic, message))
     folder = write(tmp_path / "other/grasp", content)
     with pytest.raises(CorruptEpisode, match=r"nan.*, expected"):
         read_episode(folder)

@@ -13,7 +13,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from qtopt_agent.episodes.messages import TOPICS, type_hash, typestore
+from qtopt_agent.episodes.message_types import TOPICS, type_hash, typestore
 from qtopt_agent.episodes.writer import EpisodeWriter
 
 MESSAGES = Path(__file__).parents[2] / "ros2_ws/src/qtopt_msgs"

@@ -14,7 +14,7 @@ from qtopt_agent.episodes import log, messages
 from qtopt_agent.episodes.bag import BagWriter
 from qtopt_agent.episodes.disk_guard import DiskGuard
 from qtopt_agent.episodes.log import PATIENCE, SILENCE, EpisodeLog
-from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP, to_cdr
+from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP, from_cdr, to_cdr
 from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
 from qtopt_agent.episodes.verify import verify
 from qtopt_agent.episodes.writer import EpisodeWriter
@@ -112,7 +112,7 @@ def test_the_order_between_topics_does_not_matter(logged, seed):
 
 def test_a_step_whose_stamp_went_through_a_float_finds_its_image(logged):
     sent = wire(episode())
-    step = messages.from_cdr(STEP, sent[4][1])
+    step = from_cdr(STEP, sent[4][1])
     step.header.stamp.nanosec += 238
     sent[4] = (STEP, to_cdr(STEP, step))
     logged.send(sent)
@@ -133,7 +133,7 @@ def test_colours_are_right_whatever_the_camera_sends(logged, encoding):
     sent = []
     for topic, data in wire(made):
         if topic == IMAGE:
-            image = messages.from_cdr(IMAGE, data)
+            image = from_cdr(IMAGE, data)
             colours = image.data.reshape(6, 5, 3)
             pixels = np.zeros((6, 5 * channels + 2), np.uint8)  # rows are padded
             inside = pixels[:, : 5 * channels].reshape(6, 5, channels)

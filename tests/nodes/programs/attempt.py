@@ -10,7 +10,7 @@ from sensor_msgs.msg import Image
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes import messages
-from qtopt_agent.episodes.messages import EVENT, IMAGE, STEP, to_cdr
+from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP, to_cdr
 
 
 def episode(name, steps=4, size=(48, 64), start=1000.0):

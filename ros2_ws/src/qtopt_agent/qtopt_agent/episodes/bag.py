@@ -18,7 +18,7 @@ from mcap.writer import CompressionType, Writer
 from rosbags.serde import SerdeError
 
 from qtopt_agent.core.errors import CorruptEpisode
-from qtopt_agent.episodes.messages import TOPICS, from_cdr, same_type, schema, type_hash
+from qtopt_agent.episodes.message_types import TOPICS, from_cdr, same_type, schema, type_hash
 from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, TopicAbout, metadata_text
 
 # What mcap, lz4, zstandard and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.

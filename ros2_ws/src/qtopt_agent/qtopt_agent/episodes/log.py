@@ -11,7 +11,8 @@ from qtopt_agent.core.errors import InvalidInput, QtoptError, StorageError
 from qtopt_agent.core.printable import printable
 from qtopt_agent.episodes.disk_guard import DiskGuard
 from qtopt_agent.episodes.label import write_label
-from qtopt_agent.episodes.messages import END, EVENT, SAME, START, STEP, received, stamp_of
+from qtopt_agent.episodes.message_types import EVENT, STEP
+from qtopt_agent.episodes.messages import END, SAME, START, received, stamp_of
 from qtopt_agent.episodes.recording import PARTIAL, Recording, check_episode_id
 from qtopt_agent.episodes.repair import repair_folder
 from qtopt_agent.episodes.writer import EpisodeWriter

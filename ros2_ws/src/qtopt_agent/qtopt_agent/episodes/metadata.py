@@ -5,7 +5,7 @@ from typing import Any
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.documents import parse_yaml
-from qtopt_agent.episodes.messages import TOPICS, type_hash
+from qtopt_agent.episodes.message_types import TOPICS, type_hash
 
 FILE_NAME = "metadata.yaml"
 VERSION = 9

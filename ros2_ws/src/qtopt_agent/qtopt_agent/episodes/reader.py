@@ -10,19 +10,8 @@ from qtopt_agent.core.folders import walk
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes.bag import BagContents, Recorded, mcap_file, scan
 from qtopt_agent.episodes.label import labelled, read_label
-from qtopt_agent.episodes.messages import (
-    END,
-    EVENT,
-    IMAGE,
-    SAME,
-    START,
-    STEP,
-    check_end,
-    check_step,
-    stamp_of,
-    to_observation,
-    to_step,
-)
+from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP
+from qtopt_agent.episodes.messages import END, SAME, START, check_end, check_step, stamp_of, to_observation, to_step
 from qtopt_agent.episodes.metadata import FILE_NAME
 from qtopt_agent.episodes.recording import PARTIAL, About
 

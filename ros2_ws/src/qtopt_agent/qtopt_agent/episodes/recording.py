@@ -14,7 +14,8 @@ from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import BagWriter, sync_folder
-from qtopt_agent.episodes.messages import END, EVENT, IMAGE, STEP, to_cdr
+from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP, to_cdr
+from qtopt_agent.episodes.messages import END
 
 PARTIAL = ".partial-"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

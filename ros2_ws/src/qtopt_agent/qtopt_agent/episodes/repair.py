@@ -11,7 +11,8 @@ from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import CorruptEpisode, InvalidInput, StorageError
 from qtopt_agent.episodes.bag import BagContents, mcap_file, scan
 from qtopt_agent.episodes.label import read_label
-from qtopt_agent.episodes.messages import EVENT, STEP, TOPICS, end_message, to_cdr
+from qtopt_agent.episodes.message_types import EVENT, STEP, TOPICS, to_cdr
+from qtopt_agent.episodes.messages import end_message
 from qtopt_agent.episodes.metadata import FILE_NAME as METADATA
 from qtopt_agent.episodes.reader import find_episodes, find_partial, recover, shortened_episode, whole_episode
 from qtopt_agent.episodes.recording import PARTIAL, About, Recording

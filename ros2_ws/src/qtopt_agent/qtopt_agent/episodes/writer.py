@@ -6,7 +6,8 @@ from pathlib import Path
 
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput, StorageError
-from qtopt_agent.episodes.messages import EVENT, START, received
+from qtopt_agent.episodes.message_types import EVENT
+from qtopt_agent.episodes.messages import START, received
 from qtopt_agent.episodes.recording import PARTIAL, About, Recording
 from qtopt_agent.processes.folder_lock import lock_folder
 

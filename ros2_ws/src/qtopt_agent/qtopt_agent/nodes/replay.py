@@ -11,8 +11,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import CorruptEpisode
-from qtopt_agent.episodes import messages
 from qtopt_agent.episodes.bag import mcap_file
+from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
@@ -30,9 +30,9 @@ class Replay(Node):
         self.finished: int | None = None
         self._file, self._rate = mcap_file(Path(p["episode"])), p["rate"]
         recorded = {
-            messages.IMAGE: (Image, p["image_topic"]),
-            messages.STEP: (GraspStep, topics.STEP),
-            messages.EVENT: (EpisodeEvent, topics.EVENT),
+            IMAGE: (Image, p["image_topic"]),
+            STEP: (GraspStep, topics.STEP),
+            EVENT: (EpisodeEvent, topics.EVENT),
         }
         self._out = {name: self.create_publisher(*about, RELIABLE) for name, about in recorded.items()}
         self._stopping = threading.Event()

@@ -14,7 +14,7 @@ from typing import Any
 
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.documents import read_yaml
-from qtopt_agent.episodes.messages import IMAGE
+from qtopt_agent.episodes.message_types import IMAGE
 from qtopt_agent.episodes.metadata import FILE_NAME
 from qtopt_agent.episodes.reader import find_episodes
 from qtopt_agent.graph.description import arm_file
