@@ -14,7 +14,7 @@ from qtopt_agent.episodes.index import EpisodeIndex
 from qtopt_agent.episodes.reader import find_episodes, read_episode
 from qtopt_agent.episodes.verify import verify as verify_episode
 from qtopt_agent.learning.preset import SETTINGS, load_preset
-from qtopt_agent.models import store
+from qtopt_agent.models import folder as models
 from qtopt_agent.safety.arm_profile import arm_profile, read_parameters
 from qtopt_agent.training.export import export_run
 from qtopt_agent.training.run import Training
@@ -51,18 +51,18 @@ def test_a_run_goes_on_and_is_a_run_of_today_afterwards(released: Path) -> None:
         assert training.run().steps == steps
         assert read_run(run)["preset"]["optimizer"]["kind"] == "sgd"
         assert load_preset(str(run / "preset.yaml")).steps == steps
-    store.load(export_run(run, released / "models", "later", 16, 4, 2), LOWDIM)
+    models.load(export_run(run, released / "models", "later", 16, 4, 2), LOWDIM)
 
 
 def test_a_model_verifies_and_decides_as_it_did(released: Path) -> None:
     model = released / "models/tiny"
-    assert store.verify(model)["training"]["preset"]["optimizer"] == "sgd"
+    assert models.verify(model)["training"]["preset"]["optimizer"] == "sgd"
     seen = next(e for e in map(read_episode, find_episodes(released / "episodes")) if e.profile == "lowdim").steps[0]
-    decision = store.load(model, LOWDIM).decide(seen.observation, np.random.default_rng(0))
+    decision = models.load(model, LOWDIM).decide(seen.observation, np.random.default_rng(0))
     expected = [-0.02736666, 0.04041246, 0.05154505, -0.5019618, 0.86488974, 0, 0, 1]
     np.testing.assert_allclose(decision.action, expected, atol=1e-3)
     assert decision.q == pytest.approx(0.47183, abs=1e-3)
-    again = store.load_policy_pt(model, LOWDIM).decide(seen.observation, np.random.default_rng(0))
+    again = models.load_policy_pt(model, LOWDIM).decide(seen.observation, np.random.default_rng(0))
     np.testing.assert_allclose(again.action, expected, atol=1e-3)
 
 
