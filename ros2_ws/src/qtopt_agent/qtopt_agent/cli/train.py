@@ -4,12 +4,16 @@ import math
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
 from qtopt_agent.cli.writable import writable_folder
+
+if TYPE_CHECKING:
+    from qtopt_agent.learning.preset import Preset
+    from qtopt_agent.training.run import Outcome
 
 
 def train(
@@ -77,14 +81,17 @@ def train(
         with (out / COMMANDS).open("a", encoding="utf-8") as file:
             file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")
         outcome = training.run(math.inf if minutes is None else minutes)
-    if printed_as_json(json_file, vars(outcome) | {"of_steps": chosen.steps, "run": out}):
-        raise typer.Exit(130 if outcome.interrupted else 0)
-    typer.echo(f"{outcome.steps} of {chosen.steps} gradient steps done; run in {out}")
+    if not printed_as_json(json_file, vars(outcome) | {"of_steps": chosen.steps, "run": out}):
+        _tell(outcome, chosen, out)
+    if outcome.interrupted:
+        raise typer.Exit(130)
+
+
+def _tell(outcome: "Outcome", preset: "Preset", out: Path) -> None:
+    typer.echo(f"{outcome.steps} of {preset.steps} gradient steps done; run in {out}")
     for objects, success in outcome.success.items():
-        typer.echo(f"success on {objects} objects: {success:.1%} of {chosen.housekeeping.evaluate_episodes} episodes")
-    if outcome.steps == chosen.steps:
+        typer.echo(f"success on {objects} objects: {success:.1%} of {preset.housekeeping.evaluate_episodes} episodes")
+    if outcome.steps == preset.steps:
         typer.echo(f"make a model of it with: qtopt export --run {out} --version NAME")
     else:
         typer.echo(f"go on with: qtopt train --out {out} --resume")
-    if outcome.interrupted:
-        raise typer.Exit(130)

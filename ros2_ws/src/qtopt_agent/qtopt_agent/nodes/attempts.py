@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.msg import SafetyStatus
 from qtopt_msgs.srv import ResetBin
@@ -17,6 +16,7 @@ from std_srvs.srv import SetBool
 
 from qtopt_agent.agent.values import Outcome
 from qtopt_agent.core.errors import QtoptError, StorageError
+from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
@@ -74,7 +74,7 @@ class Attempts(Node):
         began = time.monotonic()
         while len(results) < count or not count:
             index = len(results)
-            seed = int(np.random.SeedSequence([self._p["seed"], index]).generate_state(1)[0])
+            seed = derived_seed(self._p["seed"], index)
             if self._p["simulator"]:
                 self._prepare(seed)
             results.append(self._try_grasp(seed % 2**31))

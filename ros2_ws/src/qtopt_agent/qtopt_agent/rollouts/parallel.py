@@ -20,6 +20,7 @@ from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision, Policy
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.processes.interrupts import ctrl_c_held, first_interrupt
 
 
@@ -128,7 +129,7 @@ class _Worker:
         from qtopt_agent.episodes.writer import new_episode_id
 
         plan, pictures = self._plan, []
-        seed = int(np.random.SeedSequence([plan.seed, index]).generate_state(1)[0])
+        seed = derived_seed(plan.seed, index)
         self._policy.seconds = 0.0
 
         def picture(_: object) -> None:

@@ -122,11 +122,32 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
 
     Raises InvalidInput, naming the parameter, on one that is unknown, missing, of another type or out of range.
     """
+    p = _all(parameters)
+    return ArmProfile(
+        _driver(p),
+        _gripper(p),
+        p["base_frame"],
+        p["tip_frame"],
+        unit_quaternion(p["tool_orientation"]),
+        p["floor_height"],
+        p["pose_topic"],
+        p["joint_states_topic"],
+        p["image_topic"],
+        p["output.topic"],
+        p["rate"],
+    )
+
+
+def _all(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Every parameter by name, each in its range."""
     known = {parameter.name: parameter for parameter in ARM_PARAMETERS}
     for name in parameters:
         if name not in known:
             raise unknown("parameter", name, known)
-    p = {name: checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
+    return {name: checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
+
+
+def _driver(p: Mapping[str, Any]) -> DriverSettings:
     for name in ("workspace.low", "workspace.high"):
         if len(p[name]) != 3:
             raise InvalidInput(
@@ -134,14 +155,8 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
             )
     if p["output.type"] not in tuple(Output):
         raise InvalidInput(f"output.type is {p['output.type']!r}, expected twist or pose")
-    if p["gripper.interface"] not in GRIPPER_INTERFACES:
-        raise InvalidInput(
-            f"gripper.interface is {p['gripper.interface']!r}, expected one of {', '.join(GRIPPER_INTERFACES)}"
-        )
-    if p["gripper.open_position"] == p["gripper.closed_position"]:
-        raise InvalidInput("gripper.open_position and gripper.closed_position are the same")
     box = WorkspaceBox(tuple(p["workspace.low"]), tuple(p["workspace.high"]))
-    driver = DriverSettings(
+    return DriverSettings(
         MotionLimits(box, p["limits.step_translation"], p["limits.step_yaw"]),
         Output(p["output.type"]),
         RateLimits(p["limits.speed"], p["limits.acceleration"], p["limits.yaw_rate"], p["limits.yaw_acceleration"]),
@@ -157,7 +172,16 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         tilt=p["limits.tilt"],
         writer_timeout=p["writer_timeout"],
     )
-    gripper = GripperProfile(
+
+
+def _gripper(p: Mapping[str, Any]) -> GripperProfile:
+    if p["gripper.interface"] not in GRIPPER_INTERFACES:
+        raise InvalidInput(
+            f"gripper.interface is {p['gripper.interface']!r}, expected one of {', '.join(GRIPPER_INTERFACES)}"
+        )
+    if p["gripper.open_position"] == p["gripper.closed_position"]:
+        raise InvalidInput("gripper.open_position and gripper.closed_position are the same")
+    return GripperProfile(
         p["gripper.interface"],
         p["gripper.name"],
         p["gripper.joint"],
@@ -165,19 +189,6 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         p["gripper.closed_position"],
         p["gripper.open_aperture"],
         p["gripper.effort"],
-    )
-    return ArmProfile(
-        driver,
-        gripper,
-        p["base_frame"],
-        p["tip_frame"],
-        unit_quaternion(p["tool_orientation"]),
-        p["floor_height"],
-        p["pose_topic"],
-        p["joint_states_topic"],
-        p["image_topic"],
-        p["output.topic"],
-        p["rate"],
     )
 
 

@@ -13,6 +13,7 @@ from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import collecting_policy, make_network, training_maximizer
@@ -56,7 +57,7 @@ def warm_up_episodes(runner: EnvironmentRunner, warm_up: Policy, budget: Budget,
 
 
 def _run(runner: EnvironmentRunner, policy: Policy, seed: int, number: int) -> Episode:
-    seed = int(np.random.SeedSequence([seed, 0, number]).generate_state(1)[0])
+    seed = derived_seed(seed, 0, number)
     return runner.run(policy, np.random.default_rng([seed, 1]), seed, str(number))
 
 

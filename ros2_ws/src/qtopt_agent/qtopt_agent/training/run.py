@@ -4,7 +4,6 @@ import json
 import math
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
 from qtopt_agent.core.profile import get_profile
+from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.documents import yaml_text
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import save_checkpoint, save_weights
@@ -32,7 +32,8 @@ from qtopt_agent.processes.interrupts import first_interrupt
 from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
-from qtopt_agent.training.actors import ActorPool, Order, Result
+from qtopt_agent.training.actors import ActorPool, Order
+from qtopt_agent.training.evaluations import Evaluations
 from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
 
 SCALARS_EVERY = 100  # steps
@@ -118,8 +119,7 @@ class Training:
             raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
         (out / "preset.yaml").write_text(yaml_text(asdict(preset)))  # for people; the checkpoint has its own
         self._ordered = self.store.episodes_added
-        self._evaluations: dict[tuple[int, str], list[bool]] = defaultdict(list)
-        self._success: dict[str, float] = {}
+        self._evaluations = Evaluations(out, preset.housekeeping.evaluate_episodes if actors else 0, self.seed)
         self._started = time.monotonic()
         if not resume:
             self.save()  # from here on the run can be resumed
@@ -160,14 +160,13 @@ class Training:
                 if step % every.checkpoint_every == 0:
                     self.save()
                 if step % every.evaluate_every == 0 or step == preset.steps:
-                    self._order_evaluation(pool)
+                    self._evaluations.order(step, learner.acting, pool)
             self.save()
             while self._evaluations and not interrupted:
                 bar.update(task, completed=learner.step_count, description="evaluating")
                 self._exchange(pool, WAIT, collect=False)
-        for cut_short in self.out.glob("evaluated-*"):
-            cut_short.unlink()
-        return Outcome(learner.step_count, bool(interrupted), self._success)
+        self._evaluations.clean_up()
+        return Outcome(learner.step_count, bool(interrupted), self._evaluations.success)
 
     def save(self) -> None:
         """Write the checkpoint; the replay store goes to the disk before it."""
@@ -214,14 +213,14 @@ class Training:
         for result in pool.poll(timeout):
             if result.order.evaluation is None:
                 self.store.append(result.episode, on_policy=result.order.weights is not None)
-            else:
-                self._take_evaluation(result)
+            elif count := self._evaluations.take(result.order.evaluation, result):
+                self._tell_success(result.order.evaluation, result.order.objects, count)
         while collect and self._collect and pool.room:
             pool.submit(self._next_order())
 
     def _next_order(self) -> Order:
         number, self._ordered = self._ordered, self._ordered + 1
-        order = Order("train", _seed(self.seed, 0, number))
+        order = Order("train", derived_seed(self.seed, 0, number))
         collection, exploration = self.preset.collection, self.preset.exploration
         scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
         chance = np.random.default_rng(order.seed)
@@ -231,38 +230,15 @@ class Training:
             return order
         return Order(order.objects, order.seed, str(self._acting), *exploration.at(self.learner.progress))
 
-    def _order_evaluation(self, pool: ActorPool) -> None:
-        if self._actors == 0 or self.preset.housekeeping.evaluate_episodes == 0:
-            return
-        step = self.learner.step_count
-        weights = self._evaluated(step)
-        save_weights(weights, self.learner.acting)
-        for objects in ("train", "validation"):
-            self._evaluations[step, objects] = []
-            for i in range(self.preset.housekeeping.evaluate_episodes):
-                pool.submit(Order(objects, _seed(self.seed, 1, i), str(weights), evaluation=step))
-
-    def _evaluated(self, step: int) -> Path:
-        return self.out / f"evaluated-{step}.safetensors"
-
-    def _take_evaluation(self, result: Result) -> None:
-        step, objects = result.order.evaluation, result.order.objects
-        assert step is not None
-        outcomes = self._evaluations[step, objects]
-        outcomes.append(result.episode.success)
-        if len(outcomes) == self.preset.housekeeping.evaluate_episodes:
-            del self._evaluations[step, objects]
-            self._success[objects] = float(np.mean(outcomes))
-            record = {"objects": objects, "success": self._success[objects], "of": len(outcomes)}
-            record |= {"episodes": self.store.episodes_added, "minutes": round(self._minutes(), 2)}
-            self._metrics.evaluation(step, record)
-            self._print(
-                f"step {step:,}: {self._success[objects]:.0%} of {len(outcomes)} grasps at {objects} objects, "
-                f"{self.store.episodes_added:,} episodes, {self._minutes():.1f} min",
-                soft_wrap=True,
-            )
-            if all(other != step for other, _ in self._evaluations):
-                self._evaluated(step).unlink()
+    def _tell_success(self, step: int, objects: str, count: int) -> None:
+        success, episodes, minutes = self._evaluations.success[objects], self.store.episodes_added, self._minutes()
+        record = {"objects": objects, "success": success, "of": count, "episodes": episodes}
+        self._metrics.evaluation(step, record | {"minutes": round(minutes, 2)})
+        self._print(
+            f"step {step:,}: {success:.0%} of {count} grasps at {objects} objects, "
+            f"{episodes:,} episodes, {minutes:.1f} min",
+            soft_wrap=True,
+        )
 
     def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
         targets = self.learner.targets
@@ -285,15 +261,11 @@ class Training:
 
     def _describe(self, rates: dict[str, float]) -> str:
         online = self.store.success_rate(ON_POLICY) if self.store.transitions(ON_POLICY) else float("nan")
-        validation = self._success.get("validation", float("nan"))
+        validation = self._evaluations.success.get("validation", float("nan"))
         return (
             f"{rates['speed/steps_per_s']:.0f} steps/s  {self.store.episodes_added} episodes "
             f"({rates['speed/episodes_per_s']:.0f}/s)  success {online:.0%} online, {validation:.0%} validation"
         )
-
-
-def _seed(*key: int) -> int:
-    return int(np.random.SeedSequence(key).generate_state(1)[0])
 
 
 def _progress_bar(steps: int) -> Progress:

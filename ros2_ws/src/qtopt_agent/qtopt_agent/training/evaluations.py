@@ -1,0 +1,60 @@
+"""How often the network that acts succeeds, measured by the actors while it goes on learning."""
+
+from pathlib import Path
+
+import numpy as np
+
+from qtopt_agent.core.seeds import derived_seed
+from qtopt_agent.learning.checkpoint import save_weights
+from qtopt_agent.q_functions import QFunction
+from qtopt_agent.training.actors import ActorPool, Order, Result
+
+SPLITS = ("train", "validation")  # of objects
+
+
+class Evaluations:
+    """Each of `episodes` grasps on either split, the same for every one of a run.
+
+    success: the newest rates, by split. What is evaluated lies in `out` until both are known.
+    """
+
+    def __init__(self, out: Path, episodes: int, seed: int) -> None:
+        self.success: dict[str, float] = {}
+        self._out, self._episodes, self._seed = out, episodes, seed
+        self._under_way: dict[tuple[int, str], list[bool]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether one is under way."""
+        return bool(self._under_way)
+
+    def order(self, step: int, acting: QFunction, pool: ActorPool) -> None:
+        """Begin one of what acts at gradient step `step`."""
+        if self._episodes == 0:
+            return
+        weights = self._weights(step)
+        save_weights(weights, acting)
+        for objects in SPLITS:
+            self._under_way[step, objects] = []
+            for i in range(self._episodes):
+                pool.submit(Order(objects, derived_seed(self._seed, 1, i), str(weights), evaluation=step))
+
+    def take(self, step: int, result: Result) -> int:
+        """Count an episode of the one of `step`. Returns of how many a rate is now known; 0 while it is not."""
+        objects = result.order.objects
+        outcomes = self._under_way[step, objects]
+        outcomes.append(result.episode.success)
+        if len(outcomes) < self._episodes:
+            return 0
+        del self._under_way[step, objects]
+        self.success[objects] = float(np.mean(outcomes))
+        if all(other != step for other, _ in self._under_way):
+            self._weights(step).unlink()
+        return len(outcomes)
+
+    def clean_up(self) -> None:
+        """Remove what those leave that were cut short."""
+        for weights in self._out.glob("evaluated-*"):
+            weights.unlink()
+
+    def _weights(self, step: int) -> Path:
+        return self._out / f"evaluated-{step}.safetensors"
