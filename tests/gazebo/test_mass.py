@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.gazebo.hull import hull_triangles, write_stl
+from qtopt_agent.gazebo.hull import convex_hull
 from qtopt_agent.gazebo.mass import mass_properties
 from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.mesh_files import read_mesh
@@ -22,7 +22,7 @@ def volume(triangles: np.ndarray) -> float:
 
 
 def test_a_cube_has_twelve_triangles_that_face_outwards() -> None:
-    triangles = hull_triangles(np.concatenate([CUBE, [[0.01, 0.01, 0.01]], CUBE]))
+    triangles = convex_hull(np.concatenate([CUBE, [[0.01, 0.01, 0.01]], CUBE])).triangles
     assert len(triangles) == 12
     assert volume(triangles) == pytest.approx(0.02**3)
 
@@ -30,7 +30,7 @@ def test_a_cube_has_twelve_triangles_that_face_outwards() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_hull_of_random_points_is_closed_and_around_all_of_them(seed: int) -> None:
     points = np.random.default_rng(seed).normal(size=(20, 3)) * 0.03
-    triangles = hull_triangles(points)
+    triangles = convex_hull(points).triangles
     edges = [
         tuple(map(tuple, edge))
         for triangle in triangles
@@ -44,11 +44,11 @@ def test_the_hull_of_random_points_is_closed_and_around_all_of_them(seed: int) -
 
 def test_flat_points_are_refused() -> None:
     with pytest.raises(InvalidInput, match="8 points lie in a plane"):
-        hull_triangles(np.random.default_rng(0).random((8, 3)) * [1, 1, 0])
+        convex_hull(np.random.default_rng(0).random((8, 3)) * [1, 1, 0])
 
 
 def test_an_stl_file_holds_the_triangles(tmp_path: Path) -> None:
-    write_stl(tmp_path / "cube.stl", hull_triangles(CUBE))
+    convex_hull(CUBE).export(tmp_path / "cube.stl")
     vertices, faces = read_mesh(tmp_path / "cube.stl")
     assert np.allclose(np.unique(vertices, axis=0), np.unique(CUBE, axis=0)) and volume(vertices[faces]) > 0
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo import bridge
-from qtopt_agent.gazebo.hull import hull_triangles, write_stl
+from qtopt_agent.gazebo.hull import convex_hull
 from qtopt_agent.gazebo.mass import mass_properties
 from qtopt_agent.gazebo.world import PAD_FRICTION, inertial, solid
 from qtopt_agent.simulation.layout import Layout
@@ -44,7 +44,7 @@ def _pose(part: Part) -> list[float]:
 def _geometry(part: Part, file: Path) -> str:
     size = part.size
     if part.vertices is not None:
-        write_stl(file, hull_triangles(part.vertices))
+        convex_hull(part.vertices).export(file)
         return f"<mesh><uri>{quoteattr(str(file))[1:-1]}</uri></mesh>"
     if part.kind == "box":
         return f"<box><size>{numbers(2 * np.array(size))}</size></box>"

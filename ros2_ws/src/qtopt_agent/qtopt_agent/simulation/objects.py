@@ -214,6 +214,12 @@ def rotation(euler: tuple[float, float, float]) -> Array:
     return np.asarray(x @ y @ z)
 
 
+def is_flat(points: Array) -> bool:
+    """Whether points [N, 3] lie in a plane, to a millionth of their extent."""
+    extent = np.ptp(points, axis=0).max(initial=0.0)
+    return bool(np.linalg.matrix_rank(points - points.mean(0), 1e-6 * extent) < 3)
+
+
 def surface_points(parts: list[Part]) -> Array:
     """Points [N, 3] on the parts that span the object's outline, m."""
     # Corners and a coarse sphere are enough: only extents and second moments are read from them.
