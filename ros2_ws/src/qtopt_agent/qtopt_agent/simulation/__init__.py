@@ -34,7 +34,7 @@ def make_robot(
 ) -> "SimulatedRobot":
     """A simulated robot over a bin with `clutter` (fewest, most) objects.
 
-    `objects`: a split of the generator (train, validation or held-out) or a folder of OBJ and STL meshes, of which the
+    `objects`: a split of the generator (train, validation or held-out) or a folder of meshes, of which the
     first `max_meshes` by name are used. `renderer`: "rays", or "egl" where the system has it, faster on large images.
     Raises InvalidInput on anything else.
     """
@@ -46,7 +46,7 @@ def make_robot(
 def check_objects(objects: str) -> None:
     """Raise InvalidInput where `objects` is neither a split of shape families nor a folder."""
     if objects not in FAMILIES and not os.path.isdir(objects):
-        raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of .obj and .stl meshes")
+        raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of meshes")
 
 
 def prepare_objects(

@@ -1,16 +1,16 @@
-"""Reads triangle meshes: OBJ, and STL as text or binary."""
+"""Reads triangle meshes: OBJ, STL, PLY and binary glTF.
+
+OBJ and STL are read here, because trimesh takes damaged ones for whole and some whole ones for others.
+"""
 
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
-
-Vertices = NDArray[np.float64]  # [N, 3], in the file's unit
-Faces = NDArray[np.int64]  # [M, 3], indices into the vertices
+from qtopt_agent.simulation.ply_glb import Faces, Vertices, read_glb, read_ply
 
 MAX_BYTES = 256 * 2**20
 MAX_COORDINATE = 1e9  # in the file's unit: squares and products stay finite
@@ -20,10 +20,12 @@ _STL_HEAD = 84  # 80 bytes for anybody, 4 for the number of triangles
 
 
 def read_mesh(path: Path) -> tuple[Vertices, Faces]:
-    """Vertices and triangles of an .obj or .stl file. Raises InvalidInput, naming the file, unless it holds a mesh."""
-    data = _read(path)
+    """Vertices and triangles of a file in one of FORMATS. Raises InvalidInput, naming it, unless it holds a mesh."""
+    if path.suffix.lower() not in FORMATS:
+        raise InvalidInput(f"{path}: expected a mesh, {', '.join(FORMATS)}")
+    data = read_file(path)
     try:
-        vertices, faces = _read_stl(data) if path.suffix.lower() == ".stl" else _read_obj(data)
+        vertices, faces = FORMATS[path.suffix.lower()](data)
     except (ValueError, IndexError, OverflowError) as error:
         raise InvalidInput(f"{path}: not a readable {path.suffix[1:].upper()} file ({error})") from error
     if not len(faces):
@@ -37,7 +39,8 @@ def read_mesh(path: Path) -> tuple[Vertices, Faces]:
     return vertices, index.reshape(-1, 3)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a mesh's file. Raises InvalidInput where there is none, it is too large, or stands for another."""
     try:
         if not path.is_file():  # a pipe would be waited for
             raise InvalidInput(f"{path} is not there, or no file, expected a mesh")
@@ -101,3 +104,6 @@ def _stl_text(text: str) -> Vertices:
     if not re.search(r"\bendsolid\b", rest) or re.search(r"\bfacet\b", rest):
         raise ValueError(f"it is cut short after {len(facets)} facets, expected endsolid")
     return np.array([[float(x) for x in corner] for corner in corners], dtype=float).reshape(-1, 3)
+
+
+FORMATS = {".obj": _read_obj, ".stl": _read_stl, ".ply": read_ply, ".glb": read_glb}
