@@ -28,7 +28,7 @@ def failing(monkeypatch):
 
 
 def test_help_imports_nothing_heavy():
-    heavy = ("torch", "mujoco", "gymnasium", "cv2", "mcap", "rosbags", "tensorboard", "yaml", "trimesh", "scipy", "numpy")
+    heavy = ("torch", "mujoco", "gymnasium", "cv2", "mcap", "rosbags", "tensorboard", "yaml", "trimesh", "numpy")
     program = (
         "import sys; from qtopt_agent.cli.main import app\n"
         "try: app(['--help'])\nexcept SystemExit: pass\n"

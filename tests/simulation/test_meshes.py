@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 import vhacdx
 
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
-from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation import convex, make_robot
 from qtopt_agent.simulation.mesh_files import read_mesh
 from qtopt_agent.simulation.meshes import MAX_WIDTH, _mass, _read_cache, load_mesh, load_meshes
 from qtopt_agent.simulation.objects import ObjectSpec
@@ -97,6 +98,49 @@ def test_pieces_that_are_convex_stay_as_they_are_and_others_are_split(folder: Pa
     assert 2 <= len(ell.parts) <= 16
     # The notch of the L stays open: its hull would hold 31 % more.
     assert _volume(ell) == pytest.approx(_ell_volume(ell), rel=0.08)
+
+
+def test_a_mesh_of_many_triangles_is_reduced_before_it_is_split(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "ell.obj").write_text(ELL)
+    fine = trimesh.Trimesh(*read_mesh(folder / "ell.obj"))
+    for _ in range(5):
+        fine = fine.subdivide()
+    fine.export(folder / "fine.stl")
+    split, given = convex.split, []
+    monkeypatch.setattr(convex, "split", lambda *mesh: given.append(len(mesh[1])) or split(*mesh))
+    monkeypatch.setattr(convex, "MAX_TRIANGLES", 2000)
+    coarse, spec = load_meshes(folder)
+    assert len(fine.faces) == 20 * 4**5 and given == [20, pytest.approx(2000, rel=0.1)]
+    assert _volume(spec) == pytest.approx(_volume(coarse), rel=0.08)
+
+
+def test_parts_without_thickness_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "ell.obj").write_text(ELL)
+    box, slice_of_it = _block((0.03, 0.06, 0.02)), _block((0.03, 0.06, 0))
+    monkeypatch.setattr(convex, "split", lambda *mesh: [slice_of_it, box])
+    assert len(load_mesh(folder / "ell.obj", "ell").parts) == 1
+
+
+def test_triangles_that_do_not_quite_meet_are_split_as_one_solid(folder: Path) -> None:
+    (folder / "ell.obj").write_text(ELL)
+    vertices, faces = read_mesh(folder / "ell.obj")
+    gaps = np.random.default_rng(0).normal(0, 1e-7, (len(faces), 3, 3))
+    loose = vertices[faces] + gaps
+    (folder / "loose.obj").write_text(_obj(loose.reshape(-1, 3), [(i, i + 1, i + 2) for i in range(1, 61, 3)]))
+    whole, apart = load_meshes(folder)
+    assert len(apart.parts) <= 16
+    assert _volume(apart) == pytest.approx(_volume(whole), rel=0.08)
+
+
+def test_every_format_gives_the_same_object(folder: Path) -> None:
+    (folder / "a.obj").write_text(ELL)
+    mesh = trimesh.Trimesh(*read_mesh(folder / "a.obj"))
+    for name in ("b.stl", "c.ply", "d.GLB"):
+        mesh.export(folder / name, file_type=name[2:].lower())
+    specs = load_meshes(folder)
+    assert [spec.name for spec in specs] == ["a", "b", "c", "d"]
+    for spec in specs[1:]:
+        assert _volume(spec) == pytest.approx(_volume(specs[0]), rel=0.05)
 
 
 def _volume(spec: ObjectSpec) -> float:
@@ -230,5 +274,5 @@ def test_the_first_by_name_are_taken_from_folders_below(folder: Path) -> None:
 def test_objects_that_are_neither_split_nor_folder_of_meshes_are_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="'heldout': expected train, validation, held-out or a folder"):
         make_robot(LOWDIM, "heldout")
-    with pytest.raises(InvalidInput, match=r"no \.obj or \.stl file"):
+    with pytest.raises(InvalidInput, match=r"no \.obj, \.stl, \.ply, \.glb file"):
         make_robot(LOWDIM, str(folder))

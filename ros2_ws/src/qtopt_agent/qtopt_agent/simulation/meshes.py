@@ -20,7 +20,7 @@ from qtopt_agent.core.folders import walk
 from qtopt_agent.simulation.convex import convex_parts
 from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import Appearance
-from qtopt_agent.simulation.mesh_files import read_mesh
+from qtopt_agent.simulation.mesh_files import FORMATS, read_file, read_mesh
 from qtopt_agent.simulation.objects import ObjectSpec, Part
 from qtopt_agent.simulation.scene import build_model
 
@@ -30,7 +30,7 @@ LENGTHS = (0.03, 0.12)  # m: the longest side of the bounding box is brought int
 MAX_WIDTH = 0.05  # m: wider objects shrink until the jaw can close around them as they lie
 DENSITY = 400.0  # kg/m^3, as the generator's objects
 MASSES = (0.02, 0.3)  # kg
-_VERSION = b"1"  # of all that shapes the result, convex.py included: raise it and the cache is built anew
+_VERSION = b"2"  # of all that shapes the result, convex.py included: raise it and the cache is built anew
 _OUTLINE_POINTS = 200
 _SETTLE_STEPS = 750  # 3 s: long enough to topple and come to rest
 
@@ -38,15 +38,15 @@ _SETTLE_STEPS = 750  # 3 s: long enough to topple and come to rest
 def load_meshes(
     folder: Path, limit: int | None = None, on_mesh: Callable[[int, int], None] | None = None
 ) -> list[ObjectSpec]:
-    """One object for every .obj and .stl file in `folder` and below, or the first `limit` of them by name.
+    """One object for every mesh in `folder` and below, or the first `limit` of them by name.
 
     Links are followed. `on_mesh(ready, total)` is called after each. Meshes that cannot be used are left out with one
     warning that lists them. Raises InvalidInput when there is none that can.
     """
     found = (where / name for where, _, names in walk(folder) for name in names)
-    paths = sorted(p for p in found if p.suffix.lower() in (".obj", ".stl") and p.is_file())[:limit]
+    paths = sorted(p for p in found if p.suffix.lower() in FORMATS and p.is_file())[:limit]
     if not paths:
-        raise InvalidInput(f"{folder}: no .obj or .stl file in it")
+        raise InvalidInput(f"{folder}: no {', '.join(FORMATS)} file in it")
     specs, failures = [], []
     for ready, path in enumerate(paths, 1):
         try:
@@ -64,7 +64,7 @@ def load_meshes(
 
 def load_mesh(path: Path, name: str) -> ObjectSpec:
     """The object in one file, from the cache where it has been seen before. Raises InvalidInput naming the file."""
-    key = hashlib.sha256(_VERSION + path.read_bytes()).hexdigest()
+    key = hashlib.sha256(_VERSION + read_file(path)).hexdigest()
     cached = _cache_folder() / f"{key}.npz"
     spec = _read_cache(cached, name)
     if spec is None:
@@ -81,15 +81,21 @@ def _build(path: Path, name: str) -> ObjectSpec:
         raise InvalidInput(f"{path}: the mesh is flat, {extent.tolist()} along x, y, z in the file's unit")
     scale = np.clip(longest, *LENGTHS) / longest
     try:
-        parts = _lay_down(convex_parts(vertices * scale, faces))
-        points = np.concatenate(parts)
-        shrink = min(1.0, MAX_WIDTH / _least_width(points))
-        parts = [part * shrink for part in parts]
-        volume = _mass(parts, 1.0)
+        return object_of(name, convex_parts(vertices * scale, faces))
     except ValueError as error:  # MuJoCo's word on parts without volume
         raise InvalidInput(f"{path}: not a solid that can be simulated ({error})") from error
-    density = float(np.clip(DENSITY * volume, *MASSES)) / volume
-    return _spec(name, parts, density)
+
+
+def object_of(name: str, parts: list[Array]) -> ObjectSpec:
+    """The object of convex parts [N, 3], m, as it lies after a fall, and no wider than MAX_WIDTH.
+
+    Raises ValueError where a part has no volume.
+    """
+    parts = _lay_down(parts)
+    shrink = min(1.0, MAX_WIDTH / _least_width(np.concatenate(parts)))
+    parts = [part * shrink for part in parts]
+    volume = _mass(parts, 1.0)
+    return _spec(name, parts, float(np.clip(DENSITY * volume, *MASSES)) / volume)
 
 
 def _spec(name: str, parts: list[Array], density: float) -> ObjectSpec:
