@@ -69,6 +69,7 @@ setup(
         ("share/qtopt_agent", ["package.xml"]),
         ("share/qtopt_agent/config", ["config/sros2_policy.xml"]),
         ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
+        ("share/qtopt_agent/config/cells", sorted(glob("config/cells/*.yaml"))),
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
         *((f"share/qtopt_agent/{model}", sorted(glob(f"{model}/*"))) for model in sorted(glob("models/*"))),
     ],

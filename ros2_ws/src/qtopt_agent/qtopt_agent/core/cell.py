@@ -242,12 +242,12 @@ def _check_places(cell: Cell) -> None:
     most = np.array([x + spread, y + spread, floor + highest])
     if lowest > highest or (least < low).any() or (most > high).any():
         raise InvalidInput(
-            f"attempt starts from {least.round(3).tolist()} to {most.round(3).tolist()} in the base frame, expected within "
-            f"the workspace, {cell.workspace.low} to {cell.workspace.high}"
+            f"attempt starts from {least.round(3).tolist()} to {most.round(3).tolist()} in the base frame, expected "
+            f"within the workspace, {cell.workspace.low} to {cell.workspace.high}"
         )
-    if cell.attempt.lift_height > (room := high[2] - floor):
+    if (lift := cell.attempt.lift_height) > (room := high[2] - floor):
         raise InvalidInput(
-            f"attempt.lift_height is {cell.attempt.lift_height}, expected at most the workspace's height above the floor, {room:.3f}"
+            f"attempt.lift_height is {lift}, expected at most the workspace's, {room:.3f} above the floor"
         )
     for name, (first, last) in {"camera.age": cell.camera.age, "objects.friction": cell.objects.friction}.items():
         if first > last:
