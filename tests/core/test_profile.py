@@ -8,6 +8,7 @@ from math import inf, nan
 import pytest
 
 from qtopt_agent.core.action import ActionSpace
+from qtopt_agent.core.cell import Camera, Cell
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import ObservationSpec
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER, PROFILES, get_profile
@@ -18,7 +19,9 @@ def test_the_paper_profile_has_the_published_numbers():
     assert PAPER.observation.image_size == (472, 472)
     assert PAPER.observation.state_size + PAPER.action_space.size == 10
     assert (PAPER.max_steps, PAPER.step_cost, PAPER.discount, PAPER.success_reward) == (20, 0.05, 0.9, 1.0)
-    assert (PAPER.camera, PAPER.crop) == ("shoulder", (472, 472))
+    camera = PAPER.cell.camera
+    assert (camera.mount, camera.width, camera.height) == ("fixed", 640, 512)
+    assert camera.crop == (84, 20, 472, 472)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
@@ -43,7 +46,6 @@ def test_a_profile_of_a_files_lists_and_whole_numbers_is_the_same():
     actions = ActionSpace(list(COMPACT.action_space.low), list(COMPACT.action_space.high), [1], ["close"])
     assert replace(COMPACT, observation=observation, max_steps=20.0) == COMPACT
     assert actions == ActionSpace(COMPACT.action_space.low, COMPACT.action_space.high, (1.0,), ("close",))
-    assert replace(COMPACT, crop=[40, 48]).crop == (40, 48)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,6 @@ def test_a_profile_of_a_files_lists_and_whole_numbers_is_the_same():
         ("name", "a/b", "letters, digits"),
         ("name", 7, "text"),
         ("network", None, "text"),
-        ("camera", "ceiling", "wrist or shoulder or none"),
         ("max_steps", 0, "from 1 to 1,000,000"),
         ("max_steps", 2.5, "a whole number from 1"),
         ("step_cost", nan, "from 0 to 1"),
@@ -63,9 +64,6 @@ def test_a_profile_of_a_files_lists_and_whole_numbers_is_the_same():
         ("discount", True, "a number"),
         ("success_reward", 0, "above 0, at most 1"),
         ("success_reward", inf, "above 0, at most 1"),
-        ("crop", (31, 32), "at least the image's"),
-        ("crop", (32, 31), "at least the image's"),
-        ("crop", (32,), "a list of 2, each a whole number from 0 to 10,000, or nothing"),
     ],
 )
 def test_a_profiles_value_of_the_wrong_kind_or_size_is_refused_with_its_name(field, value, expected):
@@ -73,12 +71,16 @@ def test_a_profiles_value_of_the_wrong_kind_or_size_is_refused_with_its_name(fie
         replace(COMPACT, **{field: value})
 
 
-@pytest.mark.parametrize(
-    ("profile", "field", "value"), [(LOWDIM, "camera", "wrist"), (COMPACT, "camera", "none"), (LOWDIM, "crop", (9, 9))]
-)
-def test_only_a_profile_with_a_camera_has_images_and_only_what_has_images_a_crop(profile, field, value):
-    with pytest.raises(InvalidInput, match=f"'{profile.name}': .*{field}"):
-        replace(profile, **{field: value})
+def test_a_profile_whose_image_is_larger_than_its_cells_camera_gives_is_refused():
+    small = Cell(camera=Camera(width=20, height=16))
+    with pytest.raises(InvalidInput, match=r"'compact': its image of 32x32 px .* 16x16 px at 2, 0"):
+        replace(COMPACT, cell=small)
+    assert replace(LOWDIM, cell=small).cell == small
+
+
+def test_a_profile_has_mirror_images_where_its_cell_is_symmetrical():
+    assert COMPACT.has_mirror_images and LOWDIM.has_mirror_images and not PAPER.has_mirror_images
+    assert not replace(COMPACT, cell=Cell(camera=Camera(position=(0.0, 0.01, 0.105)))).has_mirror_images
 
 
 def test_core_imports_numpy_and_nothing_else():

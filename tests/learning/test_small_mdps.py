@@ -30,7 +30,6 @@ ROOMS, DISCOUNT, SLIP = 4, 0.8, 0.2
 CORRIDOR = Profile(
     name="corridor",
     network="mlp",
-    camera="none",
     observation=ObservationSpec((0, 0), tuple(f"room_{i}" for i in range(ROOMS))),
     action_space=ActionSpace((-1.0,), (1.0,), choices=("right",)),
     max_steps=1000,

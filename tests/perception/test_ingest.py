@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from qtopt_agent.core.cell import Camera
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
 from qtopt_agent.perception.ingest import COMPRESSED, IngestSpec, RawImage, decode, fit, ingest_image, ingest_spec
@@ -124,16 +125,49 @@ def test_what_is_no_picture_is_refused_by_name(message, named):
         decode(message)
 
 
-@pytest.mark.parametrize("spec", [IngestSpec((64, 64)), IngestSpec((32, 32), (50, 50))])
-def test_an_image_smaller_than_the_model_needs_is_refused(spec):
+def test_an_image_smaller_than_the_model_needs_is_refused():
     with pytest.raises(InvalidInput, match="64x48"):
-        fit(RGB, spec)
+        fit(RGB, IngestSpec((64, 64)))
+
+
+@pytest.mark.parametrize("camera", [Camera(crop=(0, 0, 50, 50)), Camera(distortion=(0.1, 0.0, 0.0, 0.0, 0.0))])
+def test_a_cell_that_says_which_part_is_seen_wants_pictures_of_its_streams_size(camera):
+    with pytest.raises(InvalidInput, match="image is 64x48 px, expected 480x480"):
+        fit(RGB, IngestSpec((32, 32), camera))
+
+
+def test_a_cells_crop_is_what_the_model_sees():
+    image = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    camera = Camera(width=64, height=48, crop=(10, 4, 16, 16))
+    np.testing.assert_array_equal(fit(image, IngestSpec((16, 16), camera)), image[4:20, 10:26])
+
+
+def test_a_lens_is_undone():
+    lens = Camera(width=320, height=240, vertical_view=70.0, distortion=(-0.3, 0.1, 0.001, -0.002, 0.0))
+    fx, fy, cx, cy = lens.intrinsics
+    across, down = (np.arange(320) + 0.5 - cx) / fx, (np.arange(240) + 0.5 - cy) / fy
+    x, y = np.meshgrid(across, down)
+    # What a lens makes of a board of squares, by OpenCV's own model: each pixel asks where its ray went before it.
+    seen = np.stack([x.ravel() * fx + cx - 0.5, y.ravel() * fy + cy - 0.5], -1)[:, None]
+    matrix = np.array([[fx, 0, cx - 0.5], [0, fy, cy - 0.5], [0, 0, 1]])
+    rays = cv2.undistortPoints(seen, matrix, np.array(lens.distortion)).reshape(240, 320, 2)
+
+    def board(rays):
+        return (
+            np.where(np.sin(12 * rays[..., :1]) * np.sin(12 * rays[..., 1:]) > 0, 200, 50)
+            .astype(np.uint8)
+            .repeat(3, -1)
+        )
+
+    straight = fit(board(rays), IngestSpec((120, 120), lens))
+    expected = fit(board(np.stack([x, y], -1)), IngestSpec((120, 120)))
+    bent = fit(board(rays), IngestSpec((120, 120)))
+    assert np.abs(straight.astype(int) - expected).mean() < 4 < np.abs(bent.astype(int) - expected).mean()
 
 
 @pytest.mark.parametrize("profile", [PAPER, COMPACT], ids=lambda p: p.name)
 def test_a_profiles_name_says_nothing_of_how_its_images_are_cut(profile):
     assert ingest_spec(replace(profile, name="mine")) == ingest_spec(profile)
-    assert ingest_spec(replace(profile, crop=(480, 640))) == IngestSpec(profile.observation.image_size, (480, 640))
 
 
 def test_a_profile_without_a_camera_has_no_image():

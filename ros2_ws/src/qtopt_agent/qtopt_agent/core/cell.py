@@ -258,3 +258,19 @@ def _check_places(cell: Cell) -> None:
         raise InvalidInput(
             f"camera.position is {cell.camera.position}, where the fingers move: expected outside, or above the palm"
         )
+
+
+EMBEDDED = Cell()
+SHOULDER = Cell(
+    # Kalashnikov et al. 2018, appendix: 472x472 px out of 512x640, without scaling.
+    camera=Camera(
+        mount="fixed",
+        position=(0.0, -0.6, 0.56),
+        orientation=(0.892017, 0.0, 0.0, -0.452001),
+        width=640,
+        height=512,
+        vertical_view=47.3324,
+        crop=(84, 20, 472, 472),
+    )
+)
+"""The cells of the profiles that the code knows; config/cells has them, too."""

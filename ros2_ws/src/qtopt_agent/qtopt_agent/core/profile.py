@@ -2,57 +2,58 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 
 from qtopt_agent.core.action import ActionSpace, grasp_action_space
+from qtopt_agent.core.cell import EMBEDDED, SHOULDER, Cell
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.observation import ObservationSpec, Size
+from qtopt_agent.core.observation import ObservationSpec
 from qtopt_agent.core.ranges import Range, convert_fields
 
 
 @dataclass(frozen=True)
 class Profile:
-    """`network` names the Q-function, `camera` the view; "none" goes with an image of no pixels.
+    """`network` names the Q-function; `cell` is where it acts: bin, jaw and, where there is an image, the camera.
 
     Reward: `success_reward` on the last step of a successful episode, minus `step_cost` on every step before the last.
-    `crop`: what is cut out of the middle of a camera's picture and then averaged to the size of the image; None stands
-    for the largest part with the image's proportions.
 
     Raises InvalidInput, naming profile and field, where a value is out of its range or two do not go together.
     """
 
     name: str
     network: str
-    camera: Literal["wrist", "shoulder", "none"]
     observation: ObservationSpec
     action_space: ActionSpace
     max_steps: Annotated[int, Range(1, 1_000_000)]
     step_cost: Annotated[float, Range(0, 1)]
     discount: Annotated[float, Range(0, 1)]
     success_reward: Annotated[float, Range(0, 1, above=True)] = 1.0
-    crop: Size | None = None
+    cell: Cell = EMBEDDED
 
     def __post_init__(self) -> None:
         convert_fields(self, f"profile {self.name!r}: ")
         if not re.fullmatch(r"[\w.-]{1,100}", self.name, re.ASCII):
             raise InvalidInput(f"profile name is {self.name!r}, expected letters, digits, '_', '-', '.', at most 100")
-        size, crop = self.observation.image_size, self.crop
-        if self.has_camera != any(size):
-            raise InvalidInput(f"profile {self.name!r}: image_size {size} does not go with camera {self.camera!r}")
-        if crop and not (self.has_camera and crop[0] >= size[0] and crop[1] >= size[1]):
-            raise InvalidInput(f"profile {self.name!r}: crop is {crop}, expected at least the image's {size}")
+        size = self.observation.image_size
+        if self.has_camera:
+            left, top, width, height = self.cell.camera.window(size)
+            if width < size[1] or height < size[0]:
+                raise InvalidInput(
+                    f"profile {self.name!r}: its image of {size[1]}x{size[0]} px is larger than what the cell's camera "
+                    f"gives, {width}x{height} px at {left}, {top}"
+                )
 
     @property
     def has_camera(self) -> bool:
         """Whether there is an image."""
-        return self.camera != "none"
+        return any(self.observation.image_size)
 
     @property
     def has_mirror_images(self) -> bool:
-        """Whether a flipped view is a view of the same task: not so for a camera beside the bin."""
-        return self.camera in ("wrist", "none")
+        """Whether a flipped view is a view of the same task."""
+        return not self.has_camera or self.cell.is_symmetrical
 
     def reward(self, last: bool, success: bool) -> float:
         """The reward of one step; `success` counts on the episode's last step only."""
@@ -63,19 +64,17 @@ PAPER = Profile(
     # Kalashnikov et al. 2018, section 4 and appendix: 472x472 crop, 20 steps, penalty 0.05, discount 0.9.
     name="paper",
     network="grasping44",
-    camera="shoulder",
     observation=ObservationSpec((472, 472), ("closed", "height_m")),
     action_space=grasp_action_space((0.06, 0.06, 0.06), np.pi / 2),
     max_steps=20,
     step_cost=0.05,
     discount=0.9,
-    crop=(472, 472),  # out of 512x640, without scaling
+    cell=SHOULDER,
 )
 
 COMPACT = Profile(
     name="compact",
     network="compact",
-    camera="wrist",
     observation=ObservationSpec((32, 32), ("aperture_m", "height_m", "closed", "steps_done")),
     action_space=grasp_action_space((0.06, 0.06, 0.06), np.pi / 3),
     max_steps=20,
@@ -86,7 +85,6 @@ COMPACT = Profile(
 LOWDIM = Profile(
     name="lowdim",
     network="mlp",
-    camera="none",
     observation=ObservationSpec(
         (0, 0),
         (

@@ -71,7 +71,7 @@ class Preset:
             )
         if self.replay.symmetry and not profile.has_mirror_images:
             raise InvalidInput(
-                f"setting replay.symmetry is True: not for the {profile.camera} camera of {profile.name}"
+                f"setting replay.symmetry is True: not for the camera of {profile.name}, which is not on the jaw's axis"
             )
         if (capacity := self.replay.capacity) <= profile.max_steps:
             raise InvalidInput(

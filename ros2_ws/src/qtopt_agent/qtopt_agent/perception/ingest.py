@@ -1,12 +1,14 @@
 """The one way from a camera's bytes to a model's image, for live messages and logged ones alike."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.core.cell import Camera
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
 from qtopt_agent.core.profile import Profile
@@ -62,24 +64,30 @@ class RawImage:
 
 @dataclass(frozen=True)
 class IngestSpec:
-    """size: (height, width), px, of the model's image. crop: (height, width), px, cut out of the middle first.
+    """size: (height, width), px, of the model's image. camera: the cell's, whose crop is cut out and lens undone.
 
-    Without `crop`, the largest part with the proportions of `size` is cut out.
+    Without a camera, or where that has neither, the largest middle part with the proportions of `size` is cut out of
+    pictures of any size. Pictures that have `size` already pass as they are: simulators give and record such.
     """
 
     size: tuple[int, int]
-    crop: tuple[int, int] | None = None
+    camera: Camera | None = None
 
     def __post_init__(self) -> None:
-        if min(self.size) < 1 or (self.crop is not None and min(self.crop) < 1):
-            raise InvalidInput(f"image size {self.size}, crop {self.crop}: expected at least 1 px")
+        if min(self.size) < 1:
+            raise InvalidInput(f"image size {self.size}: expected at least 1 px")
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether pictures have to have the size of the cell's stream."""
+        return self.camera is not None and bool(self.camera.crop or any(self.camera.distortion))
 
 
 def ingest_spec(profile: Profile) -> IngestSpec:
     """How images come to the size of `profile`. Raises InvalidInput for a profile without a camera."""
     if not profile.has_camera:
         raise InvalidInput(f"profile {profile.name} has no camera")
-    return IngestSpec(profile.observation.image_size, profile.crop)
+    return IngestSpec(profile.observation.image_size, profile.cell.camera)
 
 
 def decode(raw: RawImage) -> Image:
@@ -115,13 +123,21 @@ def stored(raw: RawImage) -> NDArray[np.uint8] | NDArray[np.uint16]:
 
 
 def fit(image: Image, spec: IngestSpec) -> Image:
-    """The middle of uint8 [H, W, 3], area-averaged to uint8 [*spec.size, 3]. Raises InvalidInput if it is too small."""
+    """What the model sees of uint8 [H, W, 3], area-averaged to uint8 [*spec.size, 3].
+
+    Raises InvalidInput where it is too small, or not of the size that the cell's camera gives.
+    """
     height, width = image.shape[:2]
-    rows, columns = spec.crop or _largest(height, width, spec.size)
-    if rows > height or columns > width or rows < spec.size[0] or columns < spec.size[1]:
-        least = spec.crop or spec.size
-        raise InvalidInput(f"image is {width}x{height} px, expected at least {least[1]}x{least[0]}")
-    top, left = (height - rows) // 2, (width - columns) // 2
+    if (height, width) == spec.size:
+        return np.ascontiguousarray(image)
+    if spec.camera is not None and spec.wants_stream:
+        image = _undistorted(image, spec.camera)
+        left, top, columns, rows = spec.camera.window(spec.size)
+    else:
+        rows, columns = _largest(height, width, spec.size)
+        top, left = (height - rows) // 2, (width - columns) // 2
+    if rows < spec.size[0] or columns < spec.size[1]:
+        raise InvalidInput(f"image is {width}x{height} px, expected at least {spec.size[1]}x{spec.size[0]}")
     part = image[top : top + rows, left : left + columns]
     if part.shape[:2] == spec.size:
         return np.ascontiguousarray(part)
@@ -129,6 +145,28 @@ def fit(image: Image, spec: IngestSpec) -> Image:
         return np.asarray(cv2.resize(part, spec.size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
     except cv2.error as error:
         raise InvalidInput(f"image is {width}x{height} px, which cannot be made smaller: {error.err}") from error
+
+
+def _undistorted(image: Image, camera: Camera) -> Image:
+    """The picture that `camera` would give without its lens. Raises InvalidInput on a picture of another size."""
+    height, width = image.shape[:2]
+    if (width, height) != (camera.width, camera.height):
+        raise InvalidInput(
+            f"image is {width}x{height} px, expected {camera.width}x{camera.height} as the cell's camera gives it"
+        )
+    if not any(camera.distortion):
+        return image
+    return np.asarray(cv2.remap(image, *_straight(camera), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _straight(camera: Camera) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
+    """Where in the picture each pixel of the one without a lens is, as cv2.remap takes it."""
+    fx, fy, cx, cy = camera.intrinsics
+    middle = 0.5  # a cell's principal point counts from the corner, OpenCV's from the middle of the first pixel
+    matrix = np.array([[fx, 0, cx - middle], [0, fy, cy - middle], [0, 0, 1]])
+    lens = np.array(camera.distortion)
+    return cv2.initUndistortRectifyMap(matrix, lens, None, matrix, (camera.width, camera.height), cv2.CV_16SC2)
 
 
 def ingest_image(raw: RawImage, spec: IngestSpec) -> Image:

@@ -22,7 +22,7 @@ class MirroredQFunction(QFunction):
     def __init__(self, network: QFunction, profile: Profile) -> None:
         """Raises InvalidInput for a profile whose camera sees no mirror images of the task."""
         if not profile.has_mirror_images:
-            raise InvalidInput(f"camera {profile.camera!r}: only a wrist camera's view can be mirrored")
+            raise InvalidInput(f"profile {profile.name!r}: only the view of a camera on the jaw's axis can be mirrored")
         super().__init__(profile)
         self.network = network
         (_, left_right), (_, up_down) = MIRRORS

@@ -24,7 +24,7 @@ class SimulationSpeed:
 def measure_simulation(image_px: int, objects: int, seconds: float, seed: int = 0) -> SimulationSpeed:
     """Run scripted grasps for about `seconds`; steps and resets are timed apart. `image_px` 0 renders nothing."""
     spec = replace(COMPACT.observation, image_size=(image_px, image_px))
-    profile = replace(COMPACT, observation=spec, camera="wrist" if image_px else "none")
+    profile = replace(COMPACT, observation=spec)
     robot = make_robot(profile, "train", (objects, objects))
     policy = ScriptedPolicy(profile)
     rng = np.random.default_rng(seed)
