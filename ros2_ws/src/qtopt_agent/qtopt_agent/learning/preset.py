@@ -1,15 +1,17 @@
 """Everything a training run is made from, in one small YAML file."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, asdict, dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any
 
+from qtopt_agent.cells.cell_file import load_cell, make_cell
+from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.nested_settings import by_full_name, grouped, settings_of
-from qtopt_agent.core.profile import get_profile
+from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.core.ranges import converted
 from qtopt_agent.documents import parse_yaml, read_yaml
 from qtopt_agent.learning.settings import (
@@ -28,15 +30,16 @@ from qtopt_agent.learning.settings import (
 _FOLDER = Path(__file__).parent / "presets"
 _ELITES_FROM_SAMPLES = ("cem", "icem", "gradient", "policy_weights")
 # What a checkpoint and its replay store fit.
-_FIXED = ("profile", "q_function.kind", "optimizer.kind", "target.kind", "replay.capacity")
+_FIXED = ("profile", "cell", "q_function.kind", "optimizer.kind", "target.kind", "replay.capacity")
 
 
 @dataclass(frozen=True)
 class Preset:
     """Settings of one training run. Schedules run with progress = step / `steps`, not with time.
 
-    Discount and rewards come from the profile. Raises InvalidInput, naming the setting, where one is out of its range
-    or two do not go together.
+    Discount and rewards come from the profile, and so does the cell unless one is given; as a setting, `cell` is a
+    name, a file or all of a cell's settings. Raises InvalidInput, naming the setting, where one is out of its range or
+    two do not go together.
     """
 
     profile: Annotated[str, "compact, lowdim or paper: what is seen and done, and the network"]
@@ -50,10 +53,11 @@ class Preset:
     exploration: ExplorationSettings
     collection: CollectionSettings
     housekeeping: HousekeepingSettings
+    cell: Cell | None = None
 
     def __post_init__(self) -> None:
         _checked(self.settings())
-        profile, search, kind = get_profile(self.profile), self.maximizer, self.q_function.kind
+        profile, search, kind = self.acting_profile(), self.maximizer, self.q_function.kind
         if search.kind in _ELITES_FROM_SAMPLES:
             for name in ("cem_samples", "evaluation_samples"):
                 if (samples := getattr(search, name)) < search.cem_elites:
@@ -79,12 +83,22 @@ class Preset:
             )
 
     def settings(self) -> dict[str, Any]:
-        """All values, by full name."""
+        """All values but the cell's, by full name."""
         return {name: attrgetter(name)(self) for name in SETTINGS}
+
+    def acting_profile(self) -> Profile:
+        """What is seen and done, and in which cell. Raises InvalidInput on an unknown profile."""
+        profile = get_profile(self.profile)
+        return profile if self.cell is None else replace(profile, cell=self.cell)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, in groups, that `make_preset` takes."""
+        return asdict(replace(self, cell=None)) | {"cell": self.cell and self.cell.grouped()}
 
     def changed(self, /, **settings: Any) -> "Preset":
         """A copy with `settings` by name, full or short. Raises InvalidInput."""
-        return _made(self.settings() | by_full_name(settings, SETTINGS))
+        cell = _cell(settings.pop("cell"), "setting cell") if "cell" in settings else self.cell
+        return _made(self.settings() | by_full_name(settings, SETTINGS), cell)
 
     def override(self, assignments: list[str]) -> "Preset":
         """A copy with "key=value" settings; values are YAML. Raises InvalidInput on an unknown key."""
@@ -98,7 +112,7 @@ class Preset:
 
     def check_goes_on(self, run: "Preset") -> None:
         """Raises InvalidInput, naming the setting, where a run that began with `run` cannot go on with this preset."""
-        was, asked = run.settings(), self.settings()
+        was, asked = run.settings() | {"cell": run.cell}, self.settings() | {"cell": self.cell}
         predicts = "loss.auxiliary_weight"
         names = _FIXED if bool(was[predicts]) == bool(asked[predicts]) else (*_FIXED, predicts)
         for name in names:
@@ -109,8 +123,8 @@ class Preset:
                 )
 
 
-SETTINGS = settings_of(Preset)
-"""Every setting by its full name."""
+SETTINGS = {name: field for name, field in settings_of(Preset).items() if name != "cell"}
+"""Every setting by its full name, but the cell, which has settings of its own."""
 
 
 def load_preset(name: str) -> Preset:
@@ -130,10 +144,11 @@ def load_preset(name: str) -> Preset:
 def make_preset(settings: Mapping[str, Any], name: str) -> Preset:
     """The preset with these `settings`, in groups or not; `name` is what errors call it. Raises InvalidInput."""
     try:
-        values = by_full_name(settings, SETTINGS)
+        cell = _cell(settings.get("cell"), "cell")
+        values = by_full_name({key: value for key, value in settings.items() if key != "cell"}, SETTINGS)
         missing = [full for full, field in SETTINGS.items() if field.default is MISSING and full not in values]
         if not missing:
-            return _made(values)
+            return _made(values, cell)
     except InvalidInput as error:
         raise InvalidInput(f"{name}: {error}") from error
     raise InvalidInput(f"{name} lacks {', '.join(missing)}")
@@ -144,9 +159,15 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
-def _made(values: Mapping[str, Any]) -> Preset:
+def _made(values: Mapping[str, Any], cell: Cell | None) -> Preset:
     """The preset with `values` by full name. Raises InvalidInput."""
-    return Preset(**grouped(Preset, _checked(values)))
+    return Preset(**grouped(Preset, _checked(values)), cell=cell)
+
+
+def _cell(said: Any, name: str) -> Cell | None:
+    if said is None or isinstance(said, Cell):
+        return said
+    return load_cell(said) if isinstance(said, str) else make_cell(said, name)
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

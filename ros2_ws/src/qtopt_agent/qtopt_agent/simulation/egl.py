@@ -13,10 +13,10 @@ _MISSING = "renderer 'egl' needs EGL and a driver ({}); on Debian: apt install l
 class EglCamera:
     """Renders a named camera at `size` (height, width) px, averaged from `oversample`^2 samples a pixel.
 
-    Raises InvalidInput, naming the packages, where EGL is missing.
+    palm: whether it is seen. Raises InvalidInput, naming the packages, where EGL is missing.
     """
 
-    def __init__(self, camera: str, size: tuple[int, int], oversample: int = 2) -> None:
+    def __init__(self, camera: str, size: tuple[int, int], oversample: int = 2, palm: bool = True) -> None:
         try:
             # Only here: importing it loads the system's OpenGL.
             from mujoco.egl import GLContext
@@ -31,7 +31,7 @@ class EglCamera:
         self._view = mujoco.MjrRect(0, 0, width, height)
         self._model: mujoco.MjModel | None = None
         self._options = mujoco.MjvOption()
-        self._options.geomgroup[3] = camera != "wrist"  # the palm sits around the wrist camera
+        self._options.geomgroup[3] = palm
 
     def _load(self, model: mujoco.MjModel) -> None:
         """Send a new model's shapes to OpenGL."""

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qtopt_agent.simulation.cell import BIN_HALF
+from qtopt_agent.core.cell import Cell
 from qtopt_agent.simulation.objects import ObjectSpec
 
 Array = NDArray[np.float64]
 ObjectSource = Callable[[np.random.Generator], ObjectSpec]
 Pose = tuple[float, float, float, float]  # x, y, z in m, yaw in rad
 
-LAYOUT_HALF = 0.105  # m: objects are laid out where an open jaw fits beside the walls; pushes may move them there
-LIFT_HEIGHT = 0.08  # m: a grasp counts when the object's lowest point is above this, well clear of the walls
+_CLEARANCE = 0.005  # m between an object that is laid out and a wall, at least
 
 
 @dataclass(frozen=True)
@@ -52,25 +51,28 @@ class Layout:
     stacked: bool
 
 
-def lay_out(source: ObjectSource, clutter: tuple[int, int], seed: int) -> Layout:
-    """`clutter` (fewest, most) objects of `source`, side by side just above the floor, the hand 17-21 cm above it."""
+def lay_out(source: ObjectSource, clutter: tuple[int, int], seed: int, cell: Cell) -> Layout:
+    """`clutter` (fewest, most) objects of `source`, side by side just above the floor, the hand at a start pose."""
     rng = np.random.default_rng(seed)
     objects = [source(rng) for _ in range(int(rng.integers(clutter[0], clutter[1] + 1)))]
     appearance = Appearance.sample(len(objects), rng)
-    poses, stacked = _places(objects, rng)
-    start = (*rng.uniform(-0.04, 0.04, 2), rng.uniform(0.17, 0.21), rng.uniform(-np.pi, np.pi))
+    poses, stacked = _places(objects, rng, cell)
+    spread, turn = cell.attempt.start_spread, cell.attempt.start_turn
+    start = (*rng.uniform(-spread, spread, 2), rng.uniform(*cell.attempt.start_height), rng.uniform(-turn, turn))
     return Layout(tuple(objects), appearance, poses, start, stacked)
 
 
-def _places(objects: list[ObjectSpec], rng: np.random.Generator) -> tuple[tuple[Pose, ...], bool]:
-    """Far enough apart to start without overlap."""
+def _places(objects: list[ObjectSpec], rng: np.random.Generator, cell: Cell) -> tuple[tuple[Pose, ...], bool]:
+    """Far enough apart to start without overlap, and where an open jaw fits beside the walls; pushes may go farther."""
+    half = np.array(cell.bin.size) / 2
+    beside_jaw = (half - max(cell.jaw.palm[0], cell.jaw.aperture + 2 * cell.jaw.finger_thickness) / 2).round(9)
     radii = [float(np.linalg.norm(spec.outline[:, :2], axis=1).max()) for spec in objects]
     poses: list[Pose] = []
     height = 0.0
     for i, spec in enumerate(objects):
-        room = min(LAYOUT_HALF, BIN_HALF - radii[i] - 0.005)
+        room = np.maximum(0, np.minimum(beside_jaw, half - radii[i] - _CLEARANCE))
         for _ in range(40):
-            x, y = rng.uniform(-room, room, 2)
+            x, y = rng.uniform(-room, room)
             if all(np.hypot(x - p[0], y - p[1]) > radii[i] + r + 0.004 for p, r in zip(poses, radii, strict=False)):
                 break
         else:
@@ -79,8 +81,6 @@ def _places(objects: list[ObjectSpec], rng: np.random.Generator) -> tuple[tuple[
     return tuple(poses), height > 0
 
 
-def is_lifted(outlines: list[Array], tips: Array) -> bool:
-    """Whether one of the objects (surface points [N, 3] in the world, m) is up in the air at the finger tips [3]."""
-    return any(
-        bool(points[:, 2].min() > LIFT_HEIGHT and np.linalg.norm(points.mean(0) - tips) < 0.1) for points in outlines
-    )
+def is_lifted(outlines: list[Array], tips: Array, height: float) -> bool:
+    """Whether an object (surface points [N, 3] in the world, m) is above `height`, m, at the finger tips [3]."""
+    return any(bool(points[:, 2].min() > height and np.linalg.norm(points.mean(0) - tips) < 0.1) for points in outlines)

@@ -3,46 +3,70 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.core.cell import Camera
 from qtopt_agent.simulation.cell import SKY
 from qtopt_agent.simulation.engine import mujoco
 
 Array = NDArray[np.float64]
 
 AMBIENT = 0.35  # share of a colour that needs no light
-_GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)  # all but the palm, which sits around the wrist camera
-_ALL_GROUPS = np.array([1, 1, 1, 1, 0, 0], dtype=np.uint8)
 
 
 class RayCamera:
-    """Renders a named camera of a model at `size` (height, width) px, averaged from `oversample`^2 rays a pixel."""
+    """Renders a named camera of a model at `size` (height, width) px, averaged from `oversample`^2 rays a pixel.
 
-    def __init__(self, camera: str, size: tuple[int, int], oversample: int = 2, shadows: bool = False) -> None:
+    view: how a cell's camera sees; without, the model's camera has its own opening and its axis in the middle. palm:
+    whether it is seen; a camera that the palm sits around looks through it.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        size: tuple[int, int],
+        oversample: int = 2,
+        shadows: bool = False,
+        view: Camera | None = None,
+        palm: bool = True,
+    ) -> None:
         self._camera = camera
         self._size = size
         self._oversample = oversample
         self._shadows = shadows
-        self._groups = _GROUPS if camera == "wrist" else _ALL_GROUPS
+        self._groups = np.array([1, 1, 1, palm, 0, 0], dtype=np.uint8)
         height, width = size[0] * oversample, size[1] * oversample
         self._grid = (height, width)
         count = height * width
         self._geom = np.empty(count, dtype=np.int32)
         self._distance = np.empty(count)
         self._normal = np.empty((count, 3))
-        self._directions: Array | None = None
+        self._directions = None if view is None else self._view_rays(view)
 
-    def _camera_rays(self, fovy: float) -> Array:
+    def _view_rays(self, view: Camera) -> Array:
+        """Through the part of the stream that the model sees."""
+        left, top, columns, rows = view.window(self._size)
+        fx, fy, cx, cy = view.intrinsics
+        height, width = self._grid
+        right = (left + (np.arange(width) + 0.5) / width * columns - cx) / fx
+        down = (top + (np.arange(height) + 0.5) / height * rows - cy) / fy
+        return self._rays(right, -down)
+
+    def _centred_rays(self, fovy: float) -> Array:
         height, width = self._grid
         reach = np.tan(np.radians(fovy) / 2)
-        v = (1 - (np.arange(height) + 0.5) / height * 2) * reach
-        u = ((np.arange(width) + 0.5) / width * 2 - 1) * reach * width / height
-        rays = np.stack([*np.meshgrid(u, v), np.full(self._grid, -1.0)], -1).reshape(-1, 3)
+        up = (1 - (np.arange(height) + 0.5) / height * 2) * reach
+        right = ((np.arange(width) + 0.5) / width * 2 - 1) * reach * width / height
+        return self._rays(right, up)
+
+    def _rays(self, right: Array, up: Array) -> Array:
+        """Unit vectors [pixels, 3] in MuJoCo's camera frame: x right, y up, z out of the picture."""
+        rays = np.stack([*np.meshgrid(right, up), np.full(self._grid, -1.0)], -1).reshape(-1, 3)
         return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
     def render(self, model: mujoco.MjModel, data: mujoco.MjData, light: tuple[float, ...]) -> NDArray[np.uint8]:
         """The view as uint8 [H, W, 3] RGB. `light`: unit vector towards the light."""
         index = model.camera(self._camera).id
         if self._directions is None:
-            self._directions = self._camera_rays(float(model.cam_fovy[index]))
+            self._directions = self._centred_rays(float(model.cam_fovy[index]))
         origin = data.cam_xpos[index]
         rays = self._directions @ data.cam_xmat[index].reshape(3, 3).T
         self._cast(model, data, origin, rays)

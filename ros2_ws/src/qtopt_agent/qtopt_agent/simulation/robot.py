@@ -12,14 +12,12 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
-from qtopt_agent.simulation.cell import BIN_HALF, MAX_APERTURE
 from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import ObjectSource, is_lifted, lay_out
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
 from qtopt_agent.simulation.rays import RayCamera
-from qtopt_agent.simulation.scene import SUBSTEPS, TIMESTEP
+from qtopt_agent.simulation.scene import TIMESTEP
 
-_WORKSPACE = WorkspaceBox((-BIN_HALF, -BIN_HALF, 0.003), (BIN_HALF, BIN_HALF, 0.24))
 _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force
 _CHUNK = 10  # substeps between two set points
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -38,17 +36,18 @@ def make_camera(profile: Profile, renderer: str) -> Camera:
     size = profile.observation.image_size
     # Small images are averaged from several rays a pixel, as a real lens and sensor would.
     oversample = 2 if size[0] < 64 else 1
+    view, shows_palm = profile.cell.camera, not sits_in_palm(profile.cell)
     if renderer == "rays":
-        return RayCamera(profile.camera, size, oversample)
+        return RayCamera(scene.VIEW, size, oversample, view=view, palm=shows_palm)
     if renderer != "egl":
         raise InvalidInput(f"renderer {renderer!r}: expected 'rays' or 'egl'")
     from qtopt_agent.simulation.egl import EglCamera
 
-    return EglCamera(profile.camera, size, oversample)
+    return EglCamera(scene.VIEW, size, oversample, shows_palm)
 
 
 class SimulatedRobot:
-    """A 4-DoF gripper with a wrist camera above a bin with `clutter` (fewest, most) objects from `source`.
+    """A 4-DoF gripper above the bin of the profile's cell, with `clutter` (fewest, most) objects from `source`.
 
     Every reset lays out new objects, colours and light from its seed alone: the same seed gives the same episode.
     """
@@ -57,7 +56,12 @@ class SimulatedRobot:
         self, profile: Profile, source: ObjectSource, clutter: tuple[int, int] = (1, 1), renderer: str = "rays"
     ) -> None:
         """`renderer`: "rays" needs nothing but MuJoCo; "egl" is faster on large images, where the system has it."""
-        self._profile = profile
+        self._profile, self._cell = profile, profile.cell
+        origin = np.array(self._cell.bin.position)  # the world's is in the middle of the bin's floor
+        low, high = (np.subtract(corner, origin) for corner in (self._cell.workspace.low, self._cell.workspace.high))
+        self._workspace = WorkspaceBox(tuple(low), tuple(high))
+        self._substeps = round(self._cell.attempt.control_period / TIMESTEP)
+        self._open = self._cell.jaw.aperture / 2
         self._source = source
         self._clutter = check_clutter(clutter)
         self._camera = make_camera(profile, renderer) if profile.has_camera else None
@@ -74,10 +78,10 @@ class SimulatedRobot:
         return float(self._data.time)
 
     def reset(self, seed: int) -> Observation:
-        """Lay out new objects and return the hand, open, to a start pose 17-21 cm above the floor."""
-        layout = lay_out(self._source, self._clutter, seed)
+        """Lay out new objects and return the hand, open, to a start pose."""
+        layout = lay_out(self._source, self._clutter, seed, self._cell)
         self._objects, self._appearance = layout.objects, layout.appearance
-        self._model = scene.build_model(list(layout.objects), layout.appearance)
+        self._model = scene.build_model(list(layout.objects), layout.appearance, self._cell)
         self._data = mujoco.MjData(self._model)
         self._hand = self._model.body("hand").id
         self._bodies = [self._model.body(f"object{i}").id for i in range(len(layout.objects))]
@@ -90,8 +94,8 @@ class SimulatedRobot:
         mujoco.mj_step(self._model, self._data, nstep=300 if layout.stacked else 100)
         self._data.qpos[:4] = layout.start
         self._data.qvel[:6] = 0
-        self._data.qpos[4:6] = MAX_APERTURE / 2
-        self._data.ctrl[:] = [*layout.start, MAX_APERTURE / 2, MAX_APERTURE / 2]
+        self._data.qpos[4:6] = self._open
+        self._data.ctrl[:] = [*layout.start, self._open, self._open]
         mujoco.mj_forward(self._model, self._data)
         return self.observe()
 
@@ -131,7 +135,7 @@ class SimulatedRobot:
         return Observation(image, state, self.time, privileged)
 
     def execute(self, action: Action) -> Action:
-        """Move for one 0.2 s control step. Returns what was done: the translation cut to the workspace, none to end.
+        """Move for one control period. Returns what was done: the translation cut to the workspace, none to end.
 
         A motion at which the physics diverges is undone: the hand and the objects are where they were, at rest.
         Raises InvalidInput on a translation or yaw that is not finite.
@@ -144,10 +148,10 @@ class SimulatedRobot:
             return Action(np.zeros(3, dtype=np.float32), 0.0, terminate=True)
         c, s = np.cos(pose[3]), np.sin(pose[3])
         to_world = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-        target = _WORKSPACE.clip(pose[:3] + to_world @ action.translation)
+        target = self._workspace.clip(pose[:3] + to_world @ action.translation)
         if action.gripper != GripperCommand.KEEP:
             self._closed = action.gripper == GripperCommand.CLOSE
-        if not self._drive(target, pose[3] + action.yaw, SUBSTEPS):
+        if not self._drive(target, pose[3] + action.yaw, self._substeps):
             return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
         executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
         return Action(executed, action.yaw, action.gripper)
@@ -170,7 +174,7 @@ class SimulatedRobot:
         data, began = self._data, self.time
         before = np.empty(mujoco.mj_stateSize(self._model, _STATE))
         mujoco.mj_getState(self._model, data, before, _STATE)
-        data.ctrl[4:6] = 0.0 if self._closed else MAX_APERTURE / 2
+        data.ctrl[4:6] = 0.0 if self._closed else self._open
         data.ctrl[3] = yaw
         for begin in range(0, substeps, _CHUNK):
             ahead = target - data.qpos[:3]
@@ -189,7 +193,8 @@ class SimulatedRobot:
         """True while the gripper holds an object clear above the walls."""
         if not self._closed or self.aperture() < 0.002:
             return False
-        return is_lifted([self.outline(i) for i in range(len(self._bodies))], self.pose()[:3])
+        outlines = [self.outline(i) for i in range(len(self._bodies))]
+        return is_lifted(outlines, self.pose()[:3], self._cell.attempt.lift_height)
 
     def scene_image(self, height: int, width: int) -> NDArray[np.uint8]:
         """A picture of the whole scene for people, uint8 [height, width, 3] RGB."""

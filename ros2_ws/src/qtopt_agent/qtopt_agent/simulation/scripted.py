@@ -8,7 +8,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
 
-_DONE_HEIGHT = 0.11  # m of the finger tips, at which a held object counts as lifted
+_HIGHER = 0.03  # m of the finger tips above the height at which an object counts as lifted
 _NEAR = 0.015  # m beside the object's middle at which the jaw may go down and close
 
 
@@ -25,6 +25,7 @@ class ScriptedPolicy:
         self._space = profile.action_space
         self._names = profile.observation.state_names
         self._clumsiness = clumsiness
+        self._done = profile.cell.attempt.lift_height + _HIGHER
 
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """Choose a noisy step towards the object. Raises InvalidInput where there is no privileged measurement."""
@@ -35,7 +36,7 @@ class ScriptedPolicy:
         return Decision(self._space.project(self._spoil(action, rng).to_vector()))
 
     def _lift(self, height: float) -> Action:
-        if height > _DONE_HEIGHT:
+        if height > self._done:
             return Action(np.zeros(3, dtype=np.float32), 0.0, terminate=True)
         return Action(np.array([0, 0, 0.06], dtype=np.float32), 0.0)
 

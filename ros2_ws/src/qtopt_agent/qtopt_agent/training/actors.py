@@ -14,7 +14,6 @@ import torch
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.core.policy import Policy
-from qtopt_agent.core.profile import get_profile
 from qtopt_agent.learning.checkpoint import load_weights
 from qtopt_agent.learning.parts import collecting_policy, evaluation_maximizer, make_network
 from qtopt_agent.learning.preset import Preset
@@ -176,7 +175,7 @@ class _Worker:
         torch.set_num_threads(1)
         keep_freed_memory()
         self._preset = preset
-        self._profile = get_profile(preset.profile)
+        self._profile = preset.acting_profile()
         self._network = make_network(preset, self._profile, PRIVILEGED_SIZE)
         self._loaded: tuple[str, int] | None = None
         self._runners: dict[str, EpisodeRunner] = {}

@@ -1,10 +1,8 @@
 """From a training run's folder to a model version."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.core.profile import get_profile
 from qtopt_agent.learning.parts import make_network
 from qtopt_agent.maximizers import make_maximizer
 from qtopt_agent.models.publish import publish
@@ -26,7 +24,7 @@ def export_run(
     """
     state = read_run(run)
     preset = preset_of(state, run)
-    profile = get_profile(preset.profile)
+    profile = preset.acting_profile()
     q = make_network(preset, profile, PRIVILEGED_SIZE)
     try:
         q.load_state_dict(state["learner"]["acting"])
@@ -35,7 +33,7 @@ def export_run(
             "seed": state["seed"],
             "steps": state["learner"]["step"],
             "episodes": state["episodes"],
-            "preset": asdict(preset),
+            "preset": preset.to_json(),
         }
     except (KeyError, TypeError, RuntimeError, OSError) as error:
         raise IncompatibleModel(f"{run} is not a complete run of preset {preset.profile}: {error}") from error

@@ -15,7 +15,7 @@ import torch
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.profile import Profile, get_profile
+from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.reader import find_episodes, read_episode
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.perception.ingest import fit, ingest_spec
@@ -68,7 +68,7 @@ def _train(order: Round, report: Report) -> Path:
     run, episodes = Path(order.run), Path(order.episodes)
     resume = (run / CHECKPOINT).exists()
     preset = _preset(order, run if resume else None, episodes)
-    profile = get_profile(preset.profile)
+    profile = preset.acting_profile()
     skipped = _take(profile, preset, run, episodes, new=None if not resume else False)
     if skipped:
         report({"skipped": len(skipped), "why": skipped[-1]})

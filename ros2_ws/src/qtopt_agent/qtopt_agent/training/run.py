@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
-from qtopt_agent.core.profile import get_profile
 from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.documents import yaml_text
 from qtopt_agent.episodes.reader import iter_episodes
@@ -85,7 +84,7 @@ class Training:
         self._collect = collect is not False if saved is None or collect is not None else saved["collect"]
         if self._collect and actors < 1:
             raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
-        profile = get_profile(preset.profile)
+        profile = preset.acting_profile()
         privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
         mirrors = [
             Mirror(
@@ -117,7 +116,7 @@ class Training:
                 self.store.append(episode, on_policy=episode.policy != "scripted")
         if not self._collect and self.store.transitions() == 0:
             raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
-        (out / "preset.yaml").write_text(yaml_text(asdict(preset)))  # for people; the checkpoint has its own
+        (out / "preset.yaml").write_text(yaml_text(preset.to_json()))  # for people; the checkpoint has its own
         self._ordered = self.store.episodes_added
         self._evaluations = Evaluations(out, preset.housekeeping.evaluate_episodes if actors else 0, self.seed)
         self._started = time.monotonic()
@@ -179,7 +178,7 @@ class Training:
             "seed": self.seed,
             "collect": self._collect,
             "minutes": self._minutes(),
-            "preset": asdict(self.preset),
+            "preset": self.preset.to_json(),
         }
         save_checkpoint(self._checkpoint, state)
 
