@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.gazebo.objects import objects_sdf
 from qtopt_agent.simulation import object_source
-from qtopt_agent.simulation.cell import BIN_HALF
 from qtopt_agent.simulation.layout import Layout, lay_out
 from qtopt_agent.simulation.mesh_files import read_mesh
 from qtopt_agent.simulation.objects import FAMILIES, rotation
@@ -58,7 +58,7 @@ def test_every_object_lies_inside_the_bin_and_above_its_floor(split: str, tmp_pa
         layout = lay_out(object_source(split), (1, 5), seed)
         for spec, points in zip(layout.objects, extents(layout, tmp_path), strict=True):
             middle = (points.max(0) + points.min(0)) / 2
-            assert np.abs(middle[:2]).max() < BIN_HALF, spec.name
+            assert np.abs(middle[:2]).max() < EMBEDDED.bin.size[0] / 2, spec.name
             assert points[:, 2].min() > 0, spec.name
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo import rig as rig_module
 from qtopt_agent.gazebo.bridge import JOINTS
@@ -16,7 +17,6 @@ from qtopt_agent.gazebo.rig import Rig
 from qtopt_agent.gazebo.services import GazeboError
 from qtopt_agent.gazebo.world import PARK_HEIGHT
 from qtopt_agent.simulation import object_source
-from qtopt_agent.simulation.cell import FINGER_INSET, MAX_APERTURE
 from qtopt_agent.simulation.layout import lay_out
 
 SOURCE = object_source("train")
@@ -60,8 +60,8 @@ class FakeGazebo:
         told = {
             "hand": still((0, 0, PARK_HEIGHT)),
             "palm": still((j["x"], j["y"], j["z"]), j["yaw"]),
-            "left_finger": still((-FINGER_INSET - j["left"], 0, 0)),
-            "right_finger": still((FINGER_INSET + j["right"], 0, 0)),
+            "left_finger": still((-EMBEDDED.jaw.finger_thickness / 2 - j["left"], 0, 0)),
+            "right_finger": still((EMBEDDED.jaw.finger_thickness / 2 + j["right"], 0, 0)),
         }
         # Fingers are told in the model's frame, turned as the palm is.
         palm = told["palm"]
@@ -95,7 +95,7 @@ def test_a_reset_lays_out_the_objects_of_its_seed_and_brings_the_open_hand_to_it
         assert rig.object_names == tuple(spec.name for spec in layout.objects)
         assert rig.position == pytest.approx(np.array(layout.start[:3]), abs=0.011)
         assert np.cos(rig.yaw - layout.start[3]) > 0.99
-        assert rig.aperture == pytest.approx(MAX_APERTURE, abs=1e-6)
+        assert rig.aperture == pytest.approx(EMBEDDED.jaw.aperture, abs=1e-6)
     assert gazebo.done == ["create", "remove objects", "create"]
 
 
@@ -109,7 +109,7 @@ def test_set_points_are_ignored_during_a_reset(gazebo: FakeGazebo) -> None:
         time.sleep(0.001)
         assert not gazebo.done or rig.position[2] > 0.1  # in this order: the reset goes on meanwhile
     thread.join()
-    assert rig.aperture == pytest.approx(MAX_APERTURE, abs=1e-6)
+    assert rig.aperture == pytest.approx(EMBEDDED.jaw.aperture, abs=1e-6)
 
 
 def test_a_set_point_on_its_way_as_a_reset_begins_does_not_undo_it(gazebo: FakeGazebo) -> None:

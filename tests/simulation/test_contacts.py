@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.simulation import make_robot
-from qtopt_agent.simulation.cell import BIN_HALF
 from qtopt_agent.simulation.objects import ObjectSpec, Part, surface_points
 from qtopt_agent.simulation.robot import SimulatedRobot
 
@@ -66,7 +66,7 @@ def test_a_hand_pushed_to_a_wall_stops_there(direction: tuple[int, int]) -> None
     reach = abs(robot.pose()[:2] @ np.array(direction))
     # The fingers' outer faces: 10 mm beside the jaw's plane; in it, the upper half sticks out by 16 mm.
     outside = 0.010 if direction[1] else robot.aperture() / 2 + 0.016
-    assert reach + outside == pytest.approx(BIN_HALF, abs=0.002)
+    assert reach + outside == pytest.approx(EMBEDDED.bin.size[0] / 2, abs=0.002)
 
 
 def test_an_object_pushed_to_a_wall_stays_in_the_bin() -> None:
@@ -76,7 +76,7 @@ def test_an_object_pushed_to_a_wall_stays_in_the_bin() -> None:
         _move(robot, 0, 0, -0.06, GripperCommand.CLOSE)
     for _ in range(8):
         _move(robot, 0.06, 0, 0)
-    assert 0.1 < robot.outline(0)[:, 0].max() < BIN_HALF + 0.001
+    assert 0.1 < robot.outline(0)[:, 0].max() < EMBEDDED.bin.size[0] / 2 + 0.001
 
 
 @pytest.mark.parametrize("density", [100.0, 600.0])

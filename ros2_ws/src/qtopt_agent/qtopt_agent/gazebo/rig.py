@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo.bridge import HAND, OBJECTS
@@ -18,7 +19,6 @@ from qtopt_agent.gazebo.poses import Pose, in_world
 from qtopt_agent.gazebo.services import GazeboError
 from qtopt_agent.gazebo.world import PARK_HEIGHT
 from qtopt_agent.safety.tool_pose import wrapped
-from qtopt_agent.simulation.cell import FINGER_INSET, MAX_APERTURE
 from qtopt_agent.simulation.layout import Layout, ObjectSource, is_lifted, lay_out
 
 SETTLE_TIME = {False: 0.4, True: 1.2}  # simulated s that objects get to come to rest; True: some lie on others
@@ -50,7 +50,9 @@ class Rig:
         source: ObjectSource,
         clutter: tuple[int, int],
         send: Callable[[dict[str, float]], None],
+        cell: Cell = EMBEDDED,
     ) -> None:
+        self._cell = cell
         self._world, self._source, self._clutter, self._send = world, source, check_clutter(clutter), send
         self._heard = threading.Condition()
         self._files = tempfile.TemporaryDirectory(prefix="qtopt_objects_")
@@ -81,7 +83,7 @@ class Rig:
         with self._heard:
             self.time, self.position = stamp, hand.position
             self._turned += wrapped(hand.yaw - self._turned)
-            self.aperture = max(0.0, float(np.linalg.norm(reach)) - 2 * FINGER_INSET)
+            self.aperture = max(0.0, float(np.linalg.norm(reach)) - self._cell.jaw.finger_thickness)
             self._heard.notify_all()
 
     def set_pose(self, position: NDArray[np.float64], yaw: float) -> None:
@@ -100,7 +102,7 @@ class Rig:
 
     def reset(self, seed: int) -> None:
         """Lay out new objects under the parked hand, and bring it, open, to its start pose. Raises GazeboError."""
-        layout = lay_out(self._source, self._clutter, seed)
+        layout = lay_out(self._source, self._clutter, seed, self._cell)
         with self._commanding:
             self._resetting = True
         try:
@@ -122,7 +124,7 @@ class Rig:
             return False
         placed = in_world(self._world.poses(), OBJECTS)
         outlines = [placed[f"object{i}"].place(spec.outline) for i, spec in enumerate(self._layout.objects)]
-        return is_lifted(outlines, self.position)
+        return is_lifted(outlines, self.position, self._cell.attempt.lift_height)
 
     def _create(self, layout: Layout) -> None:
         # Gazebo keeps meshes by their file's name, and may read them late.
@@ -143,7 +145,7 @@ class Rig:
 
     def _grip(self, closed: bool) -> None:
         self._closed = closed
-        finger = 0.0 if closed else MAX_APERTURE / 2
+        finger = 0.0 if closed else self._cell.jaw.aperture / 2
         self._tell({"left": finger, "right": finger})
 
     def _tell(self, joints: dict[str, float]) -> None:

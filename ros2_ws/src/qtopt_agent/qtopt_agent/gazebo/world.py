@@ -1,12 +1,16 @@
 """The cell as an SDF world: the bin, and a gripper that hangs in the air on three slides and a turn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from qtopt_agent.core import cell_boxes
+from qtopt_agent.core.cell import EMBEDDED, Cell
+from qtopt_agent.core.cell_boxes import Box
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo import bridge
 from qtopt_agent.gazebo.release import Release
-from qtopt_agent.simulation import cell
+from qtopt_agent.simulation.layout import SKY
 from qtopt_agent.simulation.markup import numbers
 
 NAME = "qtopt"
@@ -44,15 +48,19 @@ class _Joint:
 
 _LIFTED = SLIDE_MASS + HAND_MASS + 2 * FINGER_MASS
 _TURNS = 1e16  # as good as no end
-_JOINTS = {
+_ARM = {
     "x": _Joint("prismatic", "world", "slide_x", "1 0 0", (-0.5, 0.5), (2500, 110), 75),
     "y": _Joint("prismatic", "slide_x", "slide_y", "0 1 0", (-0.5, 0.5), (2500, 110), 75),
     # Its own weight is held up by the offset, so that the hand hangs where it is told to.
     "z": _Joint("prismatic", "slide_y", "slide_z", "0 0 1", (-0.5, 0.5), (2500, 110), 75, _LIFTED * GRAVITY),
     "yaw": _Joint("revolute", "slide_z", "palm", "0 0 1", (-_TURNS, _TURNS), (6, 0.6), 10),
-    "left": _Joint("prismatic", "palm", "left_finger", "-1 0 0", (0, cell.MAX_APERTURE / 2), (1500, 60), 18),
-    "right": _Joint("prismatic", "palm", "right_finger", "1 0 0", (0, cell.MAX_APERTURE / 2), (1500, 60), 18),
 }
+
+
+def _joints(cell: Cell) -> dict[str, _Joint]:
+    reach, force = (0, cell.jaw.aperture / 2), cell.jaw.force
+    left = _Joint("prismatic", "palm", "left_finger", "-1 0 0", reach, (1500, 60), force)
+    return _ARM | {"left": left, "right": replace(left, child="right_finger", axis="1 0 0")}
 
 
 def solid(name: str, geometry: str, pose: object, colour: tuple[float, ...], friction: float) -> str:
@@ -73,29 +81,36 @@ def inertial(mass: float, centre: object, inertia: object) -> str:
     return f"<inertial><pose>{numbers(centre)} 0 0 0</pose><mass>{mass:.6g}</mass><inertia>{terms}</inertia></inertial>"
 
 
-def _box(name: str, box: cell.Box, colour: tuple[float, ...], friction: float) -> str:
+def _box(name: str, box: Box, colour: tuple[float, ...], friction: float) -> str:
     geometry = f"<box><size>{numbers(2 * np.array(box.half))}</size></box>"
     return solid(name, geometry, (*box.centre, 0, 0, 0), colour, friction)
 
 
-def _bin() -> str:
-    walls = "".join(_box(f"wall{i}", wall, WALL_COLOUR, FIXED_FRICTION) for i, wall in enumerate(cell.WALLS))
-    floor = _box("floor", cell.FLOOR, FLOOR_COLOUR, FIXED_FRICTION)
+def _bin(cell: Cell) -> str:
+    walls = "".join(
+        _box(f"wall{i}", wall, WALL_COLOUR, FIXED_FRICTION) for i, wall in enumerate(cell_boxes.walls(cell))
+    )
+    floor = _box("floor", cell_boxes.floor(cell), FLOOR_COLOUR, FIXED_FRICTION)
     return f'<model name="bin"><static>true</static><link name="bin">{floor}{walls}</link></model>'
 
 
-def _finger(name: str, side: int) -> str:
-    solids = "".join(_box(f"pad{i}", box, (0.1, 0.1, 0.1), PAD_FRICTION) for i, box in enumerate(cell.finger(side)))
+def _finger(name: str, side: int, cell: Cell) -> str:
+    boxes = [box if side > 0 else box.mirrored() for box in cell_boxes.finger(cell)]
+    solids = "".join(_box(f"pad{i}", box, (0.1, 0.1, 0.1), PAD_FRICTION) for i, box in enumerate(boxes))
     mass = inertial(FINGER_MASS, (0, 0, 0.045), np.diag([1e-4, 1e-4, 2e-5]))
-    return f'<link name="{name}_finger"><pose>{side * cell.FINGER_INSET} 0 0 0 0 0</pose>{mass}{solids}</link>'
+    return (
+        f'<link name="{name}_finger"><pose>{side * cell.jaw.finger_thickness / 2} 0 0 0 0 0</pose>{mass}{solids}</link>'
+    )
 
 
-def _camera() -> str:
+def _camera(cell: Cell) -> str:
+    if cell.camera.mount != "hand" or not cell.is_symmetrical:
+        raise InvalidInput("Gazebo's world has a camera that looks down the jaw's axis: this cell's is another")
     # SDF cameras look along x with z up: turned to look along the gripper's -z, with its y at the top of the picture.
-    fov = np.radians(cell.WRIST_FOVY)
+    fov = np.radians(cell.camera.view)
     return f"""
       <sensor name="wrist" type="camera">
-        <pose>0 0 {cell.CAMERA_HEIGHT} 0 {numbers([np.pi / 2, np.pi / 2])}</pose>
+        <pose>{numbers(cell.camera.position)} 0 {numbers([np.pi / 2, np.pi / 2])}</pose>
         <update_rate>{CAMERA_RATE}</update_rate><always_on>true</always_on><topic>{bridge.IMAGE}</topic>
         <camera><horizontal_fov>{fov:.6f}</horizontal_fov><clip><near>0.005</near><far>5</far></clip>
           <image><width>{IMAGE_SIZE}</width><height>{IMAGE_SIZE}</height><format>R8G8B8</format></image></camera>
@@ -126,23 +141,28 @@ def _poses(release: Release) -> str:
       <use_pose_vector_msg>true</use_pose_vector_msg><update_frequency>{POSE_RATE}</update_frequency></plugin>"""
 
 
-def _hand(release: Release) -> str:
+def _hand(release: Release, cell: Cell) -> str:
     slides = "".join(
         f'<link name="slide_{axis}">{inertial(SLIDE_MASS, (0, 0, 0), np.eye(3) * 1e-3)}</link>' for axis in "xyz"
     )
-    mass = inertial(HAND_MASS, (0, 0, cell.PALM.centre[2]), np.eye(3) * 1e-2)
-    palm = _box("palm", cell.PALM, (0.75, 0.75, 0.78), FIXED_FRICTION)
-    joints = "".join(_joint(name, joint) for name, joint in _JOINTS.items())
-    controllers = "".join(_controller(name, joint, release) for name, joint in _JOINTS.items())
+    middle = cell_boxes.palm(cell)
+    mass = inertial(HAND_MASS, (0, 0, middle.centre[2]), np.eye(3) * 1e-2)
+    palm = _box("palm", middle, (0.75, 0.75, 0.78), FIXED_FRICTION)
+    joints_of = _joints(cell)
+    joints = "".join(_joint(name, joint) for name, joint in joints_of.items())
+    controllers = "".join(_controller(name, joint, release) for name, joint in joints_of.items())
     return f"""
   <model name="{bridge.HAND}"><pose>0 0 {PARK_HEIGHT} 0 0 0</pose>
-    {slides}<link name="palm">{mass}{palm}{_camera()}</link>{_finger("left", -1)}{_finger("right", 1)}
+    {slides}<link name="palm">{mass}{palm}{_camera(cell)}</link>{_finger("left", -1, cell)}{_finger("right", 1, cell)}
     {joints}{controllers}{_poses(release)}
   </model>"""
 
 
-def world_sdf(release: Release) -> str:
-    """The world as `release` reads it, without objects: those come and go with the episodes."""
+def world_sdf(release: Release, cell: Cell = EMBEDDED) -> str:
+    """The world of `cell` as `release` reads it, without objects: those come and go with the episodes.
+
+    Raises InvalidInput for a cell whose camera does not look down the jaw's axis.
+    """
     systems = (("physics", "Physics"), ("user-commands", "UserCommands"), ("scene-broadcaster", "SceneBroadcaster"))
     plugins = "".join(f"<plugin {release.plugin(*system)}/>" for system in systems)
     sensors = release.plugin("sensors", "Sensors")
@@ -152,10 +172,10 @@ def world_sdf(release: Release) -> str:
   {plugins}<plugin {sensors}><render_engine>ogre2</render_engine></plugin>
   <gravity>0 0 {-GRAVITY}</gravity>
   <scene><ambient>{numbers([AMBIENT] * 3)} 1</ambient>
-    <background>{numbers(cell.SKY)} 1</background><shadows>false</shadows></scene>
+    <background>{numbers(SKY)} 1</background><shadows>false</shadows></scene>
   <light name="sun" type="directional"><cast_shadows>false</cast_shadows><pose>0 0 2 0 0 0</pose>
     <direction>{numbers(np.negative(LIGHT))}</direction>
     <diffuse>{numbers([SUN] * 3)} 1</diffuse><specular>0 0 0 1</specular></light>
-  {_bin()}{_hand(release)}
+  {_bin(cell)}{_hand(release, cell)}
 </world></sdf>
 """

@@ -13,6 +13,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 from tf2_msgs.msg import TFMessage
 
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.gazebo.bridge import HAND_POSES, JOINTS, joint_topic
 from qtopt_agent.gazebo.poses import Pose
@@ -26,7 +27,6 @@ from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import object_source
-from qtopt_agent.simulation.cell import MAX_APERTURE
 
 TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
 
@@ -81,7 +81,7 @@ class Gazebo(Node):
             self.get_logger().error(str(error))
 
     def _on_gripper(self, message: Any) -> None:
-        self._rig.set_gripper(message.position < MAX_APERTURE / 4)
+        self._rig.set_gripper(message.position < EMBEDDED.jaw.aperture / 4)
 
     def _on_reset(self, request: Any, response: Any) -> Any:
         if request.seed < 0:

@@ -22,7 +22,6 @@ from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
-from qtopt_agent.simulation.cell import MAX_APERTURE
 from qtopt_agent.simulation.live import LiveWorld
 
 PERIOD = 0.01  # s between two moves of the world, of steady time
@@ -36,7 +35,9 @@ class Simulator(Node):
     def __init__(self) -> None:
         super().__init__("simulator")
         p = declare(self, settings.SIMULATOR)
-        robot = make_robot(get_profile(p["profile"]), p["objects"], tuple(p["clutter"]))
+        profile = get_profile(p["profile"])
+        self._cell = profile.cell
+        robot = make_robot(profile, p["objects"], tuple(p["clutter"]))
         self._world = LiveWorld(robot, p["setpoint_timeout"])
         self._frame, self._camera_frame = p["base_frame"], p["frame_id"]
         self._speed, self._own_clock = p["speed"], p["clock"]
@@ -99,7 +100,7 @@ class Simulator(Node):
             self.get_logger().error(str(error))
 
     def _on_gripper(self, message: Any) -> None:
-        self._world.set_gripper(message.position < MAX_APERTURE / 4)
+        self._world.set_gripper(message.position < self._cell.jaw.aperture / 4)
 
     def _on_reset(self, request: Any, response: Any) -> Any:
         if request.seed < 0:

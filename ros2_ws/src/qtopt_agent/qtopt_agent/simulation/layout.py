@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qtopt_agent.core.cell import Cell
+from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.simulation.objects import ObjectSpec
 
 Array = NDArray[np.float64]
 ObjectSource = Callable[[np.random.Generator], ObjectSpec]
 Pose = tuple[float, float, float, float]  # x, y, z in m, yaw in rad
+
+SKY = (0.85, 0.88, 0.92)  # RGB of what lies beyond the table
 
 _CLEARANCE = 0.005  # m between an object that is laid out and a wall, at least
 
@@ -42,16 +44,20 @@ class Appearance:
 
 @dataclass(frozen=True)
 class Layout:
-    """An episode's beginning. poses, start: of each object and of the finger tips. stacked: some lie on others."""
+    """An episode's beginning. poses, start: of each object and of the finger tips. stacked: some lie on others.
+
+    friction: of objects and bin.
+    """
 
     objects: tuple[ObjectSpec, ...]
     appearance: Appearance
     poses: tuple[Pose, ...]
     start: Pose
     stacked: bool
+    friction: float
 
 
-def lay_out(source: ObjectSource, clutter: tuple[int, int], seed: int, cell: Cell) -> Layout:
+def lay_out(source: ObjectSource, clutter: tuple[int, int], seed: int, cell: Cell = EMBEDDED) -> Layout:
     """`clutter` (fewest, most) objects of `source`, side by side just above the floor, the hand at a start pose."""
     rng = np.random.default_rng(seed)
     objects = [source(rng) for _ in range(int(rng.integers(clutter[0], clutter[1] + 1)))]
@@ -59,7 +65,9 @@ def lay_out(source: ObjectSource, clutter: tuple[int, int], seed: int, cell: Cel
     poses, stacked = _places(objects, rng, cell)
     spread, turn = cell.attempt.start_spread, cell.attempt.start_turn
     start = (*rng.uniform(-spread, spread, 2), rng.uniform(*cell.attempt.start_height), rng.uniform(-turn, turn))
-    return Layout(tuple(objects), appearance, poses, start, stacked)
+    # Of a generator of its own, so that a cell with one friction has the episodes that it had without.
+    friction = np.random.default_rng([seed, 1]).uniform(*cell.objects.friction)
+    return Layout(tuple(objects), appearance, poses, start, stacked, friction)
 
 
 def _places(objects: list[ObjectSpec], rng: np.random.Generator, cell: Cell) -> tuple[tuple[Pose, ...], bool]:

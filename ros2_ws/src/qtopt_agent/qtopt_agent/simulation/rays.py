@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.cell import Camera
-from qtopt_agent.simulation.cell import SKY
 from qtopt_agent.simulation.engine import mujoco
+from qtopt_agent.simulation.layout import SKY
 
 Array = NDArray[np.float64]
 

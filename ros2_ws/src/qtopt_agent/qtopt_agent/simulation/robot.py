@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.cell_boxes import camera_in_palm
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
@@ -36,7 +37,7 @@ def make_camera(profile: Profile, renderer: str) -> Camera:
     size = profile.observation.image_size
     # Small images are averaged from several rays a pixel, as a real lens and sensor would.
     oversample = 2 if size[0] < 64 else 1
-    view, shows_palm = profile.cell.camera, not sits_in_palm(profile.cell)
+    view, shows_palm = profile.cell.camera, not camera_in_palm(profile.cell)
     if renderer == "rays":
         return RayCamera(scene.VIEW, size, oversample, view=view, palm=shows_palm)
     if renderer != "egl":
@@ -81,7 +82,7 @@ class SimulatedRobot:
         """Lay out new objects and return the hand, open, to a start pose."""
         layout = lay_out(self._source, self._clutter, seed, self._cell)
         self._objects, self._appearance = layout.objects, layout.appearance
-        self._model = scene.build_model(list(layout.objects), layout.appearance, self._cell)
+        self._model = scene.build_model(list(layout.objects), layout.appearance, self._cell, layout.friction)
         self._data = mujoco.MjData(self._model)
         self._hand = self._model.body("hand").id
         self._bodies = [self._model.body(f"object{i}").id for i in range(len(layout.objects))]

@@ -4,15 +4,17 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from qtopt_agent.simulation import cell
+from qtopt_agent.core import cell_boxes
+from qtopt_agent.core.cell import EMBEDDED, Cell
+from qtopt_agent.core.cell_boxes import Box
 from qtopt_agent.simulation.engine import mujoco
-from qtopt_agent.simulation.layout import Appearance
+from qtopt_agent.simulation.layout import SKY, Appearance
 from qtopt_agent.simulation.markup import numbers
 from qtopt_agent.simulation.objects import ObjectSpec
 
-SUBSTEPS = 50
+VIEW = "view"  # the cell's camera
 FINGER_ARMATURE = 0.2  # kg, of the drive behind each finger; with less, fingers chatter on some objects at this step
-TIMESTEP = 0.004  # s; 50 substeps make one 0.2 s control step
+TIMESTEP = 0.004  # s
 
 # Stiff enough that a light object does not sink under a finger, soft enough to stay stable at 4 ms.
 _CONTACT = 'solref=".008 1" solimp=".98 .999 .001"'
@@ -35,28 +37,46 @@ def _object_xml(index: int, spec: ObjectSpec, colour: tuple[float, ...]) -> tupl
     return "".join(assets), body
 
 
-def _box(box: cell.Box) -> str:
+def _box(box: Box) -> str:
     return f'type="box" pos="{numbers(box.centre)}" size="{numbers(box.half)}"'
 
 
-def _wall_xml(appearance: Appearance) -> str:
+def _wall_xml(appearance: Appearance, cell: Cell) -> str:
     rgba = f"{numbers(appearance.wall)} 1"
-    return "".join(f'<geom class="bin" {_box(wall)} rgba="{rgba}"/>' for wall in cell.WALLS)
+    return "".join(f'<geom class="bin" {_box(wall)} rgba="{rgba}"/>' for wall in cell_boxes.walls(cell))
 
 
-def _finger_xml(name: str, side: int) -> str:
+def _finger_xml(name: str, side: int, cell: Cell) -> str:
     # Joint position 0 is shut; each finger opens by half the aperture along the gripper's x axis.
-    pads = "".join(f'<geom class="pad" {_box(box)}/>' for box in cell.finger(side))
+    boxes = [box if side > 0 else box.mirrored() for box in cell_boxes.finger(cell)]
+    pads = "".join(f'<geom class="pad" {_box(box)}/>' for box in boxes)
     joint = f'<joint name="{name}" class="finger" axis="{side} 0 0"/>'
-    return f'<body name="{name}" pos="{side * cell.FINGER_INSET} 0 0">{joint}{pads}</body>'
+    return f'<body name="{name}" pos="{side * cell.jaw.finger_thickness / 2} 0 0">{joint}{pads}</body>'
 
 
-def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjModel:
-    """Compile the world. The hand's frame lies between the finger tips: x closes the jaw, z points up."""
+def _camera_xml(cell: Cell) -> str:
+    """The cell's camera, of the opening that a picture of square pixels about its axis has."""
+    camera = cell.camera
+    origin = (0.0, 0.0, 0.0) if camera.mount == "hand" else cell.bin.position
+    turn, (_, _, _, rows) = camera.rotation, camera.window((1, 1))
+    opening = np.degrees(2 * np.arctan(rows / 2 / camera.intrinsics[1]))
+    axes = [*turn[:, 0], *-turn[:, 1]]  # MuJoCo's cameras have y up and look along -z
+    place = numbers(np.subtract(camera.position, origin))
+    return f'<camera name="{VIEW}" pos="{place}" xyaxes="{numbers(axes)}" fovy="{opening:.6g}"/>'
+
+
+def build_model(
+    objects: list[ObjectSpec], appearance: Appearance, cell: Cell = EMBEDDED, friction: float = 0.8
+) -> mujoco.MjModel:
+    """Compile the world, its origin in the middle of the bin's floor. friction: of objects and bin.
+
+    The hand's frame lies between the finger tips: x closes the jaw, z points up.
+    """
     parts = [_object_xml(i, spec, appearance.objects[i]) for i, spec in enumerate(objects)]
     assets = "".join(asset for asset, _ in parts)
     bodies = "".join(body for _, body in parts)
-    half = cell.MAX_APERTURE / 2
+    half, force, camera = cell.jaw.aperture / 2, cell.jaw.force, _camera_xml(cell)
+    on_hand = cell.camera.mount == "hand"
     xml = f"""
 <mujoco model="qtopt_bin">
   <compiler angle="radian" autolimits="true"/>
@@ -64,7 +84,7 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
   <size memory="8M"/>
   <visual><global offwidth="1280" offheight="960"/><map znear="0.002"/><quality shadowsize="0" offsamples="0"/></visual>
   <default>
-    <geom friction="0.8 0.01 0.0002" {_CONTACT}/>
+    <geom friction="{friction:.6g} 0.01 0.0002" {_CONTACT}/>
     <default class="object"><geom condim="4" group="1"/></default>
     <default class="bin"><geom condim="3" group="0"/></default>
     <default class="pad">
@@ -73,7 +93,7 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     <default class="finger"><joint type="slide" range="0 {half}" damping="2" armature="{FINGER_ARMATURE}"/></default>
   </default>
   <asset>
-    <texture type="skybox" builtin="flat" rgb1="{numbers(cell.SKY)}" width="2" height="12"/>
+    <texture type="skybox" builtin="flat" rgb1="{numbers(SKY)}" width="2" height="12"/>
     {assets}
   </asset>
   <worldbody>
@@ -81,16 +101,16 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
       ambient="0.3 0.3 0.3" specular="0 0 0"/>
     <camera name="shoulder" pos="0 -0.6 0.56" xyaxes="1 0 0 0 0.5914 0.8064" fovy="44"/>
     <camera name="scene" pos="0.42 -0.52 0.44" xyaxes="0.7779 0.6283 0 -0.2713 0.3359 0.902" fovy="46"/>
-    <geom name="floor" class="bin" {_box(cell.FLOOR)} rgba="{numbers(appearance.floor)} 1"/>
-    {_wall_xml(appearance)}
+    <geom name="floor" class="bin" {_box(cell_boxes.floor(cell))} rgba="{numbers(appearance.floor)} 1"/>
+    {_wall_xml(appearance, cell)}
+    {"" if on_hand else camera}
     <body name="hand" gravcomp="1">
       <joint name="x" type="slide" axis="1 0 0"/>
       <joint name="y" type="slide" axis="0 1 0"/>
       <joint name="z" type="slide" axis="0 0 1"/>
       <joint name="yaw" type="hinge" axis="0 0 1" armature="0.01"/>
-      <geom name="palm" {_box(cell.PALM)} mass="1" group="3" rgba="0.75 0.75 0.78 1"/>
-      <camera name="wrist" pos="0 0 {cell.CAMERA_HEIGHT}" fovy="{cell.WRIST_FOVY}"/>
-      {_finger_xml("left", -1)}{_finger_xml("right", 1)}
+      <geom name="palm" {_box(cell_boxes.palm(cell))} mass="1" group="3" rgba="0.75 0.75 0.78 1"/>
+      {camera if on_hand else ""}{_finger_xml("left", -1, cell)}{_finger_xml("right", 1, cell)}
     </body>
     {bodies}
   </worldbody>
@@ -101,8 +121,8 @@ def build_model(objects: list[ObjectSpec], appearance: Appearance) -> mujoco.MjM
     <position name="y" joint="y" kp="2500" kv="110"/>
     <position name="z" joint="z" kp="2500" kv="110"/>
     <position name="yaw" joint="yaw" kp="6" kv="0.6"/>
-    <position name="left" joint="left" kp="1500" kv="60" forcerange="-18 18"/>
-    <position name="right" joint="right" kp="1500" kv="60" forcerange="-18 18"/>
+    <position name="left" joint="left" kp="1500" kv="60" forcerange="{-force:.6g} {force:.6g}"/>
+    <position name="right" joint="right" kp="1500" kv="60" forcerange="{-force:.6g} {force:.6g}"/>
   </actuator>
 </mujoco>"""
     return mujoco.MjModel.from_xml_string(xml)
