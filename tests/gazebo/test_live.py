@@ -22,6 +22,8 @@ from qtopt_agent.gazebo.world import IMAGE_SIZE, PARK_HEIGHT, world_sdf
 from qtopt_agent.simulation import object_source
 from qtopt_agent.simulation.layout import lay_out
 
+JAW, BIN_HALF = EMBEDDED.jaw, EMBEDDED.bin.size[0] / 2
+
 PATIENCE = 120.0  # s
 
 
@@ -102,18 +104,14 @@ def test_the_hand_hangs_still_where_it_is_parked(live: Live) -> None:
 
 
 def test_the_hand_goes_turns_and_opens_as_it_is_told(live: Live) -> None:
-    goal = {"x": 0.05, "y": -0.03, "z": 0.15 - PARK_HEIGHT, "yaw": 1.0, "left": EMBEDDED.jaw.aperture / 2}
+    goal = {"x": 0.05, "y": -0.03, "z": 0.15 - PARK_HEIGHT, "yaw": 1.0, "left": JAW.aperture / 2}
 
     def there() -> bool:
-        live.command(
-            **goal, right=EMBEDDED.jaw.aperture / 2
-        )  # again: a publisher that ends at once is not always heard
+        live.command(**goal, right=JAW.aperture / 2)  # again: a publisher that ends at once is not always heard
         hand = live.hand()
-        gap = (
-            np.linalg.norm(hand["right_finger"].position - hand["left_finger"].position) - EMBEDDED.jaw.finger_thickness
-        )
+        gap = np.linalg.norm(hand["right_finger"].position - hand["left_finger"].position) - JAW.finger_thickness
         away = np.linalg.norm(hand["palm"].position - [0.05, -0.03, 0.15])
-        return bool(away < 0.003 and abs(hand["palm"].yaw - 1.0) < 0.05 and abs(gap - EMBEDDED.jaw.aperture) < 0.002)
+        return bool(away < 0.003 and abs(hand["palm"].yaw - 1.0) < 0.05 and abs(gap - JAW.aperture) < 0.002)
 
     wait_for("the hand to be there", there)
 
@@ -136,9 +134,7 @@ def test_objects_come_to_rest_in_the_bin_and_go_again(live: Live, tmp_path: Path
     for name, spec in zip(names, layout.objects, strict=True):
         assert np.linalg.norm(after[name].position - before[name].position) < 0.002, spec.name
         points = after[name].place(spec.outline)
-        assert np.abs(points[:, :2].mean(0)).max() < EMBEDDED.bin.size[0] / 2 and -0.002 < points[:, 2].min() < 0.01, (
-            spec.name
-        )
+        assert np.abs(points[:, :2].mean(0)).max() < BIN_HALF and -0.002 < points[:, 2].min() < 0.01, spec.name
     live.services.remove(OBJECTS)
     wait_for("objects to go", lambda: not set(names) & live.services.poses().keys())
 

@@ -128,7 +128,7 @@ def test_a_setting_under_two_names_is_refused_with_both(asked, names):
         ("evaluation_samples=5", "setting maximizer.evaluation_samples is 5, expected at least cem_elites, 6"),
         ("maximizer=proposal", "setting maximizer.kind is 'proposal': a scalar q_function proposes no actions"),
         ("capacity=20", "setting replay.capacity is 20, expected more than an episode's 20 steps"),
-        ("profile=paper", "setting replay.symmetry is True: not for the shoulder camera of paper"),
+        ("profile=paper", "setting replay.symmetry is True: not for the camera of paper"),
         ("profile=tiny", "unknown profile 'tiny'"),
         ("n_step={}", "setting target.n_step is {}, expected a whole number"),
         ("optimizer=", "setting optimizer.kind is None, expected adamw or sgd"),

@@ -55,5 +55,5 @@ def test_what_one_view_proposes_is_not_offered_for_all(kind):
 
 
 def test_a_fixed_camera_has_no_mirror_images():
-    with pytest.raises(InvalidInput, match="shoulder"):
+    with pytest.raises(InvalidInput, match="'paper': only the view of a camera on the jaw"):
         MirroredQFunction(make_q_function(PAPER), PAPER)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
-from qtopt_agent.simulation.layout import LIFT_HEIGHT
 from qtopt_agent.simulation.robot import SimulatedRobot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 
@@ -93,8 +93,8 @@ def test_the_object_is_in_the_first_image_of_99_layouts_in_100() -> None:
 
 def test_success_means_held_above_the_lift_height() -> None:
     robot = _holding()
-    assert robot.succeeded() and robot.outline(0)[:, 2].min() > LIFT_HEIGHT
-    while robot.outline(0)[:, 2].min() > LIFT_HEIGHT:
+    assert robot.succeeded() and robot.outline(0)[:, 2].min() > EMBEDDED.attempt.lift_height
+    while robot.outline(0)[:, 2].min() > EMBEDDED.attempt.lift_height:
         assert robot.succeeded()
         robot.execute(Action(np.array([0, 0, -0.01], dtype=np.float32), 0.0))
     assert not robot.succeeded()
@@ -115,7 +115,7 @@ def test_an_object_in_the_air_beside_the_hand_is_no_success(gripper: GripperComm
         robot.execute(Action(np.zeros(3, dtype=np.float32), 0.0, gripper))
     robot._data.qpos[6:9] = robot.pose()[:3] + np.array([0, 0.06, 0])
     mujoco.mj_forward(robot._model, robot._data)
-    assert robot.outline(0)[:, 2].min() > LIFT_HEIGHT and not robot.succeeded()
+    assert robot.outline(0)[:, 2].min() > EMBEDDED.attempt.lift_height and not robot.succeeded()
 
 
 def test_an_empty_jaw_in_the_air_is_no_success() -> None:

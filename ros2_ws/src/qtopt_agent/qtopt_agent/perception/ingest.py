@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -160,7 +160,7 @@ def _undistorted(image: Image, camera: Camera) -> Image:
 
 
 @lru_cache(maxsize=4)
-def _straight(camera: Camera) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
+def _straight(camera: Camera) -> tuple[Any, Any]:
     """Where in the picture each pixel of the one without a lens is, as cv2.remap takes it."""
     fx, fy, cx, cy = camera.intrinsics
     middle = 0.5  # a cell's principal point counts from the corner, OpenCV's from the middle of the first pixel
