@@ -1,5 +1,6 @@
 """The simulated robot: what its episodes promise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import mujoco
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.action import Action, GripperCommand
-from qtopt_agent.core.cell import EMBEDDED
+from qtopt_agent.core.cell import EMBEDDED, Bin, Cell, Jaw, Workspace
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import COMPACT, LOWDIM
@@ -201,3 +202,32 @@ def test_ending_moves_nothing_whatever_else_the_action_says():
     ended = robot.execute(Action(np.full(3, 0.05, dtype=np.float32), 0.5, GripperCommand.CLOSE, terminate=True))
     np.testing.assert_array_equal(robot.pose(), before)
     np.testing.assert_array_equal(ended.to_vector(), [0, 0, 0, 0, 1, 0, 0, 1])
+
+
+def test_a_picture_of_an_age_is_what_the_camera_saw_before_the_motion_ended():
+    old = replace(EMBEDDED, camera=replace(EMBEDDED.camera, age=(0.2, 0.2)))
+    lagging, prompt = make_robot(replace(COMPACT, cell=old)), make_robot(COMPACT)
+    up = Action(np.array([0, 0, 0.05], np.float32), 0.0)
+    before = prompt.reset(3)
+    np.testing.assert_array_equal(lagging.reset(3).image, before.image)
+    for robot in (lagging, prompt):
+        robot.execute(up)
+    np.testing.assert_array_equal(lagging.observe().image, before.image)
+    np.testing.assert_array_equal(lagging.observe().state, prompt.observe().state)
+    assert (prompt.observe().image != before.image).any()
+
+
+def test_another_cells_hand_stays_in_its_workspace_and_holds_what_its_jaw_takes():
+    wide = Cell(
+        bin=Bin(size=(0.6, 0.4), position=(0.5, 0.1, 0.02)),
+        jaw=Jaw(aperture=0.14, palm=(0.17, 0.06, 0.04)),
+        workspace=Workspace((0.2, -0.1, 0.023), (0.8, 0.3, 0.3)),
+    )
+    robot = make_robot(replace(LOWDIM, cell=wide), clutter=(1, 3))
+    for seed in range(5):
+        robot.reset(seed)
+        assert robot.aperture() == pytest.approx(0.14, abs=1e-3)
+        for _ in range(12):
+            robot.execute(Action(np.array([0.06, 0.0, -0.06], np.float32), 0.5))
+            x, y, z = robot.pose()[:3]
+            assert abs(x) < 0.302 and abs(y) < 0.202 and z > 0.0

@@ -249,6 +249,11 @@ def _check_places(cell: Cell) -> None:
         raise InvalidInput(
             f"attempt.lift_height is {lift}, expected at most the workspace's, {room:.3f} above the floor"
         )
+    if cell.camera.age[1] > cell.attempt.control_period:
+        raise InvalidInput(
+            f"camera.age is up to {cell.camera.age[1]} s, expected at most attempt.control_period, "
+            f"{cell.attempt.control_period}"
+        )
     for name, (first, last) in {"camera.age": cell.camera.age, "objects.friction": cell.objects.friction}.items():
         if first > last:
             raise InvalidInput(f"{name} is {(first, last)}, expected the least and the most")

@@ -67,6 +67,7 @@ class SimulatedRobot:
         self._clutter = check_clutter(clutter)
         self._camera = make_camera(profile, renderer) if profile.has_camera else None
         self._steps = 0
+        self._seen: NDArray[np.uint8] | None = None  # the picture, where it is older than the state
 
     @property
     def object_names(self) -> tuple[str, ...]:
@@ -88,6 +89,7 @@ class SimulatedRobot:
         self._bodies = [self._model.body(f"object{i}").id for i in range(len(layout.objects))]
         self._closed = False
         self._steps = 0
+        self._ages, self._seen = np.random.default_rng([seed, 2]), None
         for i, (x, y, z, yaw) in enumerate(layout.poses):
             self._data.qpos[6 + 7 * i : 13 + 7 * i] = [x, y, z, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
         # While the objects settle, the hand waits out of the way.
@@ -132,8 +134,13 @@ class SimulatedRobot:
         if self._camera is None:
             image = np.zeros((0, 0, 3), dtype=np.uint8)
         else:
-            image = self._camera.render(self._model, self._data, self._appearance.light)
+            image = self._picture() if self._seen is None else self._seen
         return Observation(image, state, self.time, privileged)
+
+    def _picture(self) -> NDArray[np.uint8]:
+        """What the camera sees now."""
+        assert self._camera is not None
+        return self._camera.render(self._model, self._data, self._appearance.light)
 
     def execute(self, action: Action) -> Action:
         """Move for one control period. Returns what was done: the translation cut to the workspace, none to end.
@@ -152,10 +159,17 @@ class SimulatedRobot:
         target = self._workspace.clip(pose[:3] + to_world @ action.translation)
         if action.gripper != GripperCommand.KEEP:
             self._closed = action.gripper == GripperCommand.CLOSE
-        if not self._drive(target, pose[3] + action.yaw, self._substeps):
+        if not self._drive_and_look(target, pose[3] + action.yaw):
             return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
         executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
         return Action(executed, action.yaw, action.gripper)
+
+    def _drive_and_look(self, target: NDArray[np.float64], yaw: float) -> bool:
+        """Move for one control period; the picture decided by next is older than its end by the camera's age."""
+        age = 0 if self._camera is None else round(self._ages.uniform(*self._cell.camera.age) / TIMESTEP)
+        moved = self._drive(target, yaw, self._substeps - age)
+        self._seen = self._picture() if age else None
+        return moved and (not age or self._drive(target, yaw, age))
 
     def follow(self, position: NDArray[np.float64], yaw: float, closed: bool, duration: float) -> None:
         """Let `duration` s (whole time steps of 4 ms) pass while the hand goes after a set point, however far it is.
@@ -165,6 +179,7 @@ class SimulatedRobot:
         """
         if not np.isfinite([*position, yaw]).all():
             raise InvalidInput(f"set point is {position}, yaw {yaw}: expected finite numbers")
+        self._seen = None
         here = float(self._data.qpos[3])
         self._closed = closed
         nearest_turn = here + (yaw - here + np.pi) % (2 * np.pi) - np.pi
