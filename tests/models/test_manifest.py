@@ -31,13 +31,15 @@ def with_field(manifest, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        ("format", True, "format is True, expected a whole number from 1 to 3"),
+        ("format", True, "format is True, expected a whole number from 1 to 4"),
         ("format", 99, "format is 99"),
         ("version", "../x", r"version is '\.\./x', expected letters"),
         ("version", "\x1b[2J", r"version is '\\x1b\[2J'"),
         ("created", "yesterday", "created is 'yesterday', expected a time with its zone"),
         ("created", "2026-01-01T00:00:00", "created is .* expected a time with its zone"),
-        ("camera", "shoulder", "camera is 'shoulder', profile compact has 'wrist'"),
+        ("cell", "embedded", "cell is 'embedded', expected an object"),
+        ("cell.jaw.apperture", 0.1, "cell: unknown setting jaw.apperture, the nearest"),
+        ("cell.jaw.aperture", 0.4, "cell: jaw is 0.424 m wide"),
         ("specification.image_size", [10**6, 10**6], "specification.image_size is"),
         ("specification.extra", 1, "specification.'extra' is unknown"),
         ("network.name", "mlp", "network.name is 'mlp', profile compact has 'compact'"),

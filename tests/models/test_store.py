@@ -167,7 +167,7 @@ def test_a_model_of_another_profile_is_refused(model):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"format": 4}, "format is 4, expected a whole number from 1 to 3"),
+        ({"format": 5}, "format is 5, expected a whole number from 1 to 4"),
         ({"maximizer": None}, "maximizer is None, expected an object"),
         ({"sha256": None}, "sha256 is None, expected an object"),
         ({"version": 7}, "version is 7, expected letters"),
@@ -229,11 +229,11 @@ def test_a_recorded_evaluation_joins_the_manifest_and_leaves_the_model_valid(mod
 
 def test_a_manifest_of_the_first_format_is_still_read(model):
     manifest = describe(model)
-    del manifest["maximizer"]
+    del manifest["maximizer"], manifest["cell"]
     for field in ("kind", "risk", "risk_level"):
         del manifest["network"][field]
     (model / "manifest.json").write_text(json.dumps(manifest))
-    edit(model, format=1, cem={"samples": 8, "elites": 2, "iterations": 1})
+    edit(model, format=1, camera="wrist", cem={"samples": 8, "elites": 2, "iterations": 1})
     assert load(model).name == "untrained"
     edit(model, cem=None)
     with pytest.raises(IncompatibleModel, match="cem is None, expected an object"):

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from qtopt_agent.core.errors import IncompatibleModel
+from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.models.trial import Trial, TrialAbandoned
 
 FOLDER = Path("models/x")
 
 
 def tried(code, limit=20.0, **options):
-    Trial(limit, (sys.executable, "-c", code)).run(FOLDER, "compact", **options)
+    Trial(limit, (sys.executable, "-c", code)).run(FOLDER, COMPACT, **options)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_trial_that_does_not_end_is_ended(code):
 
 def test_a_trial_that_cannot_begin_is_no_trial_passed():
     with pytest.raises(IncompatibleModel, match="its trial cannot begin: No such file"):
-        Trial(1.0, ("/nowhere/python",)).run(FOLDER, "compact")
+        Trial(1.0, ("/nowhere/python",)).run(FOLDER, COMPACT)
 
 
 def test_what_a_trial_says_cannot_command_a_terminal():
@@ -72,4 +73,4 @@ def test_a_trial_is_given_up_as_soon_as_that_is_asked_for():
 
 def test_a_model_that_is_refused_says_why_and_who_is_trusted_is_known(model):
     with pytest.raises(IncompatibleModel, match="is not signed"):
-        Trial().run(model, "compact", {"ssh-ed25519 AAAA": "lab"})
+        Trial().run(model, COMPACT, {"ssh-ed25519 AAAA": "lab"})

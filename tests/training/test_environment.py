@@ -23,7 +23,7 @@ from qtopt_agent.simulation.environment import GraspEnvironment
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 from qtopt_agent.training.environment import Budget, EnvironmentTraining, warm_up_episodes
 
-LINE = Profile("line", "mlp", "none", ObservationSpec((0, 0), ("place",)), ActionSpace((-1.0,), (1.0,)), 5, 0.0, 0.9)
+LINE = Profile("line", "mlp", ObservationSpec((0, 0), ("place",)), ActionSpace((-1.0,), (1.0,)), 5, 0.0, 0.9)
 
 
 class Line(gymnasium.Env[np.ndarray, np.ndarray]):
@@ -118,7 +118,7 @@ def test_a_truncated_episode_bootstraps_and_a_terminal_one_does_not(tmp_path: Pa
 def test_q_of_a_task_that_never_ends_is_its_discounted_sum(tmp_path: Path) -> None:
     settings = ("target=polyak", "ema_decay=0.9", "learning_rate=0.01", "final_learning_rate=0.01", "mc_bound_until=0")
     budget = Budget(600, 1.0, 100)
-    profile = Profile("line", "mlp", "none", LINE.observation, LINE.action_space, 5, 0.0, 0.5)
+    profile = Profile("line", "mlp", LINE.observation, LINE.action_space, 5, 0.0, 0.5)
     training = EnvironmentTraining(_preset(*settings), profile, Line(), Push(0.0), budget, tmp_path, 0)
     training.run()
     batch = training.store.sample(64, np.random.default_rng(0))

@@ -31,7 +31,7 @@ class ModelChanges:
         with self._one_at_a_time:
             version = model_in(folder)
             if self._core.model_version:
-                self._trial.run(version, self._core.profile.name, self._trusted, self._ended.is_set)
+                self._trial.run(version, self._core.profile, self._trusted, self._ended.is_set)
             return self._core.load_model(version, self._trusted)
 
     def look(self, store: Path) -> Manifest | None:

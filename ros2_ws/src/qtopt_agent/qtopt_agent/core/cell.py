@@ -170,6 +170,11 @@ class Cell:
             (found.setdefault(group, {}) if group else found)[inner] = list(value) if type(value) is tuple else value
         return found
 
+    def differences(self, other: "Cell") -> list[str]:
+        """What `other` has otherwise, in words with both numbers: this cell's, then the other's."""
+        mine, others = self.settings(), other.settings()
+        return [f"{name} {mine[name]}, not {others[name]}" for name in SETTINGS if mine[name] != others[name]]
+
     @property
     def is_symmetrical(self) -> bool:
         """Whether a mirrored picture is a picture of the same task: the camera looks down along the jaw's axis."""

@@ -2,11 +2,12 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from qtopt_agent.cells.cell_file import make_cell
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.documents import parse_json
@@ -14,13 +15,13 @@ from qtopt_agent.models.fields import Fields
 from qtopt_agent.policies.scripted_module import specification
 from qtopt_agent.q_functions.factory import KINDS
 
-FORMAT = 3
+FORMAT = 4
 POLICY, WEIGHTS, MANIFEST = "policy.pt", "q.safetensors", "manifest.json"
 VERSION = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
 
 Manifest = dict[str, Any]
 
-SEARCH_FIELDS = {1: "cem", 2: "maximizer", 3: "maximizer"}
+SEARCH_FIELDS = {1: "cem", 2: "maximizer", 3: "maximizer", 4: "maximizer"}
 """Formats that are read, with the field in which each says how `act` searches."""
 
 MAX_AUXILIARY, MAX_LEVELS = 1000, 100
@@ -84,7 +85,10 @@ def _spec(fields: Fields) -> ModelSpec:
     _check_time(fields)
     profile = get_profile(fields.text("profile"))
     whose = f"profile {profile.name}"
-    fields.equal("camera", profile.camera, whose)
+    if number >= 4:
+        profile = replace(profile, cell=make_cell(fields.any_object("cell"), "cell"))
+    else:
+        fields.equal("camera", _camera(profile), whose)
     stated = fields.object("specification")
     for name, wanted in specification(profile).items():
         stated.equal(name, wanted, whose)
@@ -113,6 +117,13 @@ def _spec(fields: Fields) -> ModelSpec:
     hashes.no_others()
     fields.no_others()
     return spec
+
+
+def _camera(profile: Profile) -> str:
+    """What formats before 4 said of the cell."""
+    if not profile.has_camera:
+        return "none"
+    return "wrist" if profile.cell.camera.mount == "hand" else "shoulder"
 
 
 def _check_time(fields: Fields) -> None:

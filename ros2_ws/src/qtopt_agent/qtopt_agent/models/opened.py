@@ -76,7 +76,9 @@ def open_model(
         check_signature(folder, data, trusted)
     manifest, spec = parse(folder, data, version)
     if profile is not None and profile != spec.profile:
-        raise IncompatibleModel(f"{folder} is of profile {spec.profile.name}, expected {profile.name}")
+        other = spec.profile.cell.differences(profile.cell) if spec.profile.name == profile.name else ()
+        what = f"another cell: {'; '.join(other)}" if other else f"profile {spec.profile.name}, expected {profile.name}"
+        raise IncompatibleModel(f"{folder} is of {what}")
     try:
         q = build_q(spec)
         build_search(spec.profile, spec.search)

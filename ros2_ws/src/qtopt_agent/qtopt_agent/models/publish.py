@@ -78,7 +78,7 @@ def _manifest(
         "version": version,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "profile": profile.name,
-        "camera": profile.camera,
+        "cell": profile.cell.grouped(),
         "specification": specification(profile),
         "network": {
             "name": profile.network,

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qtopt_agent.core.errors import IncompatibleModel, QtoptError
 from qtopt_agent.core.printable import printable
+from qtopt_agent.core.profile import Profile
 from qtopt_agent.models.signatures import TrustedKeys
 
 MEMORY = 2 * 1024**3  # bytes, beside what the libraries take
@@ -34,7 +35,7 @@ class Trial:
     def run(
         self,
         folder: Path,
-        profile: str,
+        profile: Profile,
         trusted: TrustedKeys | None = None,
         abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -42,7 +43,7 @@ class Trial:
 
         Raises IncompatibleModel, saying what has happened, and TrialAbandoned soon after `abandoned()` becomes true.
         """
-        order = json.dumps([str(folder.absolute()), profile, trusted, self.limit])
+        order = json.dumps([str(folder.absolute()), profile.name, profile.cell.grouped(), trusted, self.limit])
         try:
             child = subprocess.Popen(
                 [*self.program, order],
@@ -82,15 +83,16 @@ def main() -> int:
     """The trial itself, in its own process. Returns the exit code."""
     import torch
 
+    from qtopt_agent.cells.cell_file import make_cell
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.models.folder import load
 
-    folder, profile, trusted, limit = json.loads(sys.argv[1])
+    folder, profile, cell, trusted, limit = json.loads(sys.argv[1])
     os.nice(10)  # an arm may be moving meanwhile
     torch.set_num_threads(1)
     bound(limit)
     try:
-        load(Path(folder), get_profile(profile), trusted)
+        load(Path(folder), replace(get_profile(profile), cell=make_cell(cell, "cell")), trusted)
     except QtoptError as error:
         print(error)
         return REFUSED
