@@ -71,6 +71,12 @@ def test_a_view_in_degrees_and_one_in_pixels_are_the_same():
     assert same.intrinsics == pytest.approx(camera.intrinsics, rel=0.01)
 
 
+def test_opencv_counts_from_the_middle_of_the_first_pixel():
+    np.testing.assert_allclose(
+        Camera(width=640, height=480, vertical_view=90).matrix, [[240, 0, 319.5], [0, 240, 239.5], [0, 0, 1]]
+    )
+
+
 def test_a_model_sees_the_middle_of_the_stream_unless_the_cell_says_otherwise():
     camera = Camera(width=640, height=480)
     assert camera.window((32, 32)) == (80, 0, 480, 480)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.nested_settings import settings_of
 from qtopt_agent.core.ranges import Range, converted
+from qtopt_agent.core.rotations import matrix_of
 
 Length = Annotated[float, Range(0.001, 2)]
 Coordinate = Annotated[float, Range(-5, 5)]
@@ -85,6 +86,12 @@ class Camera:
         return self.fx, self.fy, self.cx, self.cy
 
     @property
+    def matrix(self) -> NDArray[np.float64]:
+        """The same as OpenCV and camera_info have it [3, 3]: there, the first pixel's middle is at 0, 0."""
+        fx, fy, cx, cy = self.intrinsics
+        return np.array([[fx, 0.0, cx - 0.5], [0.0, fy, cy - 0.5], [0.0, 0.0, 1.0]])
+
+    @property
     def view(self) -> float:
         """Vertical view of the whole stream, degrees."""
         _, fy, _, cy = self.intrinsics
@@ -102,14 +109,7 @@ class Camera:
     @property
     def rotation(self) -> NDArray[np.float64]:
         """Axes of the optical frame as columns [3, 3], in the tip or base frame."""
-        x, y, z, w = np.array(self.orientation) / np.linalg.norm(self.orientation)
-        return np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-            ]
-        )
+        return matrix_of(self.orientation)
 
 
 @dataclass(frozen=True)

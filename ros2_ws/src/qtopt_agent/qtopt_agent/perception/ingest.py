@@ -162,11 +162,8 @@ def _undistorted(image: Image, camera: Camera) -> Image:
 @lru_cache(maxsize=4)
 def _straight(camera: Camera) -> tuple[Any, Any]:
     """Where in the picture each pixel of the one without a lens is, as cv2.remap takes it."""
-    fx, fy, cx, cy = camera.intrinsics
-    middle = 0.5  # a cell's principal point counts from the corner, OpenCV's from the middle of the first pixel
-    matrix = np.array([[fx, 0, cx - middle], [0, fy, cy - middle], [0, 0, 1]])
-    lens = np.array(camera.distortion)
-    return cv2.initUndistortRectifyMap(matrix, lens, None, matrix, (camera.width, camera.height), cv2.CV_16SC2)
+    size, lens = (camera.width, camera.height), np.array(camera.distortion)
+    return cv2.initUndistortRectifyMap(camera.matrix, lens, None, camera.matrix, size, cv2.CV_16SC2)
 
 
 def ingest_image(raw: RawImage, spec: IngestSpec) -> Image:
