@@ -22,8 +22,14 @@ TEXTS = (
 )
 UNWRITABLE = ("here", "here/x", "x" * 300, "/dev/null/x")
 """The file `here` is among them: as a folder, that is."""
-TO_WRITE = {"collect --out", "demo --out", "train --out", "export --store", "models keygen file"}
-GOOD = {"--out": "new", "--model": "compact-1", "model": "compact-1", "--run": "new", "--version": "v", "--key": "here"}
+TO_WRITE = {
+    *("collect --out", "demo --out", "train --out", "export --store", "models keygen file"),
+    *("cell new file", "cell check --out", "cell calibrate --out"),
+}
+GOOD = {
+    **{"--out": "new", "--model": "compact-1", "model": "compact-1", "--run": "new", "--version": "v", "--key": "here"},
+    **{"cell": "embedded", "photograph": "here", "folder": "."},
+}
 """What is typed for the others that a command needs."""
 LAUNCH = ("simulator", "arm", "model", "camera", "train", "grasps", "arm_on_start", "clutter", "seed", "speed", "clock")
 

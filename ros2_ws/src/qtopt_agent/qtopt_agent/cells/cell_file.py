@@ -7,6 +7,7 @@ from typing import Any
 from qtopt_agent.core.cell import SETTINGS, Cell
 from qtopt_agent.core.errors import InvalidInput, StorageError
 from qtopt_agent.core.nested_settings import by_full_name, grouped
+from qtopt_agent.core.printable import printable
 from qtopt_agent.core.ranges import converted, meaning
 from qtopt_agent.core.shared_files import shared
 from qtopt_agent.documents import read_yaml
@@ -44,7 +45,7 @@ def make_cell(settings: Any, name: str) -> Cell:
 
 def cell_text(cell: Cell, title: str) -> str:
     """`cell` as a file: every setting, with its meaning and unit beside it, below a line with `title`."""
-    lines = [f"# {title}"]
+    lines = [f"# {printable(title)}"]
     group = ""
     for name, value in cell.settings().items():
         outer, _, inner = name.rpartition(".")
@@ -56,10 +57,16 @@ def cell_text(cell: Cell, title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_cell(cell: Cell, file: Path, title: str) -> None:
-    """Write `cell` to a `file` that is not there yet. Raises InvalidInput where it is, or StorageError."""
+def write_cell(cell: Cell, file: Path, title: str, over: bool = False) -> None:
+    """Write `cell` to `file`, its folder made where there is none; it may be there already only where `over`.
+
+    Raises InvalidInput where it is there, or is not called .yaml, and StorageError.
+    """
+    if file.suffix != ".yaml":
+        raise InvalidInput(f"{file}: expected the name of a cell's file to end in .yaml")
     try:
-        with file.open("x", encoding="utf-8") as out:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w" if over else "x", encoding="utf-8") as out:
             out.write(cell_text(cell, title))
     except FileExistsError as error:
         raise InvalidInput(f"{file} is there already, expected a new file") from error

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from qtopt_agent.cli.bench_decide import decide
 from qtopt_agent.cli.bench_graph import graph
 from qtopt_agent.cli.bench_simulate import simulate
+from qtopt_agent.cli.cell import app as cell
 from qtopt_agent.cli.collect import collect
 from qtopt_agent.cli.demo import demo
 from qtopt_agent.cli.doctor import doctor
@@ -114,6 +115,7 @@ models.command()(keygen)
 models.command()(sign)
 app.add_typer(models, name="models")
 app.add_typer(episodes, name="episodes")
+app.add_typer(cell, name="cell")
 
 bench = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
 bench.command()(decide)
