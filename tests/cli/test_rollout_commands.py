@@ -68,6 +68,22 @@ def test_the_demo_takes_the_newest_model_of_the_folder_models(model, monkeypatch
     assert "model untrained" in printed
 
 
+def test_a_model_acts_in_another_cell_and_its_manifest_hears_nothing_of_it(model, tmp_path):
+    wide = tmp_path / "wide.yaml"
+    run("cell", "new", wide)
+    wide.write_text(wide.read_text().replace("aperture: 0.085", "aperture: 0.14").replace("[0.32, 0.32]", "[0.4, 0.4]"))
+    printed = run("evaluate", "--model", model, "--episodes", 2, "--workers", 1, "--cell", wide)
+    assert "of 2 grasps succeeded" in printed
+    arguments = ["evaluate", "--model", str(model), "--episodes", "2", "--cell", str(wide), "--record"]
+    assert "--record is for the model's own cell" in runner.invoke(app, arguments).output
+
+
+def test_episodes_are_collected_in_a_cell_of_its_own(tmp_path):
+    run("collect", "--out", tmp_path, "--episodes", 2, "--workers", 1, "--cell", "d435_wrist")
+    first, second = iter_episodes(tmp_path)
+    assert first.steps[0].observation.image.shape == second.steps[0].observation.image.shape == (32, 32, 3)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_ctrl_c_ends_collecting_with_130_whole_episodes_and_no_process(tmp_path):
     out = tmp_path / "episodes"

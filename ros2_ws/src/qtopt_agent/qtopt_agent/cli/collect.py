@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import Clutter, MaxMeshes, Objects, Seed, Workers
+from qtopt_agent.cli.rollout_options import CellName, Clutter, MaxMeshes, Objects, Seed, Workers, in_cell
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
@@ -16,6 +16,7 @@ def collect(
     out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder for the episodes, in dated folders.")],
     policy: Annotated[str, typer.Option(help="scripted, random, or a model: folder or released name.")] = "scripted",
     profile: Annotated[str, typer.Option(help="paper, compact or lowdim; a model brings its own.")] = "compact",
+    cell: CellName = None,
     objects: Objects = "train",
     clutter: Clutter = "1",
     max_meshes: MaxMeshes = None,
@@ -39,7 +40,7 @@ def collect(
 
         policy = str(find_model(policy))
         seen = profile_of(Path(policy))
-    plan = RolloutPlan(policy, seen, objects, parse_clutter(clutter), seed, max_meshes, out)
+    plan = RolloutPlan(policy, in_cell(seen, cell), objects, parse_clutter(clutter), seed, max_meshes, out)
     result, _ = run_plan(plan, episodes, workers, "collecting")
     if printed_as_json(json_file, result.to_json()):
         return

@@ -5,14 +5,16 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import Clutter, MaxMeshes, Model, Objects, Seed, Workers
+from qtopt_agent.cli.rollout_options import CellName, Clutter, MaxMeshes, Model, Objects, Seed, Workers, in_cell
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.core.clutter import parse_clutter
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
 
 
 def evaluate(
     model: Model,
+    cell: CellName = None,
     objects: Objects = "held-out",
     clutter: Clutter = "1",
     max_meshes: MaxMeshes = None,
@@ -35,9 +37,17 @@ def evaluate(
 
     model = find_model(model)
     if record:
+        if cell:
+            raise InvalidInput(f"--record is for the model's own cell, --cell is {cell}: leave one of them out")
         check_recordable(model)
     plan = RolloutPlan(
-        str(model), profile_of(model), objects, parse_clutter(clutter), seed, max_meshes, policy_pt=policy_pt
+        str(model),
+        in_cell(profile_of(model), cell),
+        objects,
+        parse_clutter(clutter),
+        seed,
+        max_meshes,
+        policy_pt=policy_pt,
     )
     result, _ = run_plan(plan, episodes, workers, "grasping")
     if record:

@@ -1,9 +1,13 @@
 """Options that several commands have in common: which model, which objects, how many at once."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from qtopt_agent.core.profile import Profile
 
 Model = Annotated[Path, typer.Option(help="A model: its folder, or a released one's name.")]
 NewestModel = Annotated[
@@ -15,7 +19,18 @@ MaxMeshes = Annotated[
     int | None, typer.Option(min=1, show_default="all", help="Use only so many meshes of the folder, by name.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same episodes.")]
+CellName = Annotated[
+    str | None,
+    typer.Option("--cell", show_default="the model's or profile's", help="Bin, jaw and camera: a name or .yaml file."),
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=1024, show_default="one a core", help="Worker processes.")]
+
+
+def in_cell(profile: "Profile", cell: str | None) -> "Profile":
+    """`profile` in the cell of that name or file, in its own without. Raises InvalidInput."""
+    from qtopt_agent.cells.cell_file import load_cell
+
+    return replace(profile, cell=load_cell(cell)) if cell else profile
 
 
 def newest_unless(model: Path | None) -> Path:

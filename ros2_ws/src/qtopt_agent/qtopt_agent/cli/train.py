@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.cli.rollout_options import CellName
 from qtopt_agent.cli.writable import writable_folder
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Override a setting: key=value, as docs/reference/settings.md lists them."),
     ] = None,
+    cell: CellName = None,
     steps: Annotated[int | None, typer.Option(min=1, show_default="preset's", help="Gradient steps.")] = None,
     minutes: Annotated[
         float | None,
@@ -63,7 +65,11 @@ def train(
         raise InvalidInput(f"{episodes} holds no episode, at any depth")
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
-    changes = [*(settings or []), *([f"steps={steps}"] if steps is not None else [])]
+    changes = [
+        *(settings or []),
+        *([f"cell={cell}"] if cell else []),
+        *([f"steps={steps}"] if steps is not None else []),
+    ]
     begun = load_preset(preset).override(changes) if not resume else None
     if begun is not None:
         out.mkdir(parents=True, exist_ok=True)

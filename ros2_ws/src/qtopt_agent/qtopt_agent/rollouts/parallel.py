@@ -192,7 +192,8 @@ def _make_policy(plan: RolloutPlan) -> Policy:
     from qtopt_agent.models.folder import load, load_policy_pt
 
     torch.set_num_threads(1)
-    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)
+    # In whichever cell it acts: the plan's may be another than it was made for.
+    return (load_policy_pt if plan.policy_pt else load)(Path(name))
 
 
 @lru_cache(maxsize=1)
