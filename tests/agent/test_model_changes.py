@@ -2,12 +2,14 @@
 
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 
 from qtopt_agent.agent.agent_core import AgentCore
 from qtopt_agent.agent.model_changes import ModelChanges
 from qtopt_agent.agent.values import AgentSettings
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.models.folder import sign
@@ -82,6 +84,17 @@ def test_an_agent_that_trusts_keys_takes_a_model_once_it_is_signed(core, model, 
     assert core.model_version == "old"
     sign(model, tmp_path / "lab")
     assert changes.look(model.parent)["version"] == core.model_version == "untrained"
+
+
+def test_a_model_for_another_cell_is_refused_in_numbers_and_one_for_nearly_the_same_is_said(core, model):
+    said = []
+    narrow = replace(EMBEDDED, camera=replace(EMBEDDED.camera, vertical_view=42.5))
+    with pytest.raises(IncompatibleModel, match=r"another cell: .*view of 75.0 degrees, this camera has 42.5"):
+        ModelChanges(core, None, FakeTrial(), narrow, said.append).load(model)
+    assert (core.model_version, said) == ("old", [])
+    near = replace(EMBEDDED, camera=replace(EMBEDDED.camera, position=(0.0, 0.01, 0.105)))
+    assert ModelChanges(core, None, FakeTrial(), near, said.append).load(model)["version"] == core.model_version
+    assert len(said) == 1 and "slightly different cell" in said[0]
 
 
 def test_an_agent_that_ends_does_not_wait_for_a_trial(core, model):

@@ -93,3 +93,29 @@ def test_any_damage_of_a_profile_gives_finite_settings_in_range_or_a_refusal(tmp
         assert np.isfinite([*box.low, *box.high, *profile.tool, profile.floor_height, profile.rate]).all()
         assert all(low <= high for low, high in zip(box.low, box.high, strict=True))
         assert 50 <= profile.rate <= 1000 and 0 < profile.driver.rates.speed <= 3
+
+
+def test_an_arm_that_names_its_cell_has_workspace_floor_and_aperture_from_there(tmp_path):
+    cell = tmp_path / "mine.yaml"
+    cell.write_text(
+        "bin: {size: [0.5, 0.4], position: [0.5, 0.0, 0.1]}\njaw: {aperture: 0.14, palm: [0.17, 0.06, 0.04]}\n"
+        "workspace: {low: [0.3, -0.2, 0.103], high: [0.7, 0.2, 0.4]}\n"
+    )
+    profile = arm_profile({"cell": str(cell)})
+    assert profile.driver.step.workspace.low == (0.3, -0.2, 0.103)
+    assert profile.floor_height == 0.1
+    assert profile.gripper.open_aperture == 0.14
+    assert profile.cell is not None and profile.cell.bin.size == (0.5, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"workspace.low": [0.0, 0.0, 0.0]}, r"workspace.low is \[0.0, 0.0, 0.0\], the cell embedded says \[-0.16"),
+        ({"floor_height": 0.2}, "floor_height is 0.2, the cell embedded says 0.0"),
+        ({"cell": "kitchen"}, "unknown cell 'kitchen'"),
+    ],
+)
+def test_what_an_arm_and_its_cell_say_in_two_ways_is_refused(change, said):
+    with pytest.raises(InvalidInput, match=said):
+        arm_profile({"cell": "embedded"} | change)

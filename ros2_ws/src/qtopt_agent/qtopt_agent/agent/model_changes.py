@@ -1,10 +1,15 @@
 """How a running agent comes to another model: tried first, checked, and never at the cost of the one it has."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from qtopt_agent.agent.agent_core import AgentCore
+from qtopt_agent.cells.agreement import disagreements
+from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.models.store import list_models, model_in
@@ -14,11 +19,19 @@ from qtopt_agent.models.trial import Trial, TrialAbandoned
 class ModelChanges:
     """Its methods may be called from any thread, but not from the one that decides: a trial takes seconds.
 
-    trusted: public keys, one of which must have signed a model; None for any model.
+    trusted: public keys, one of which must have signed a model; None for any model. cell: the arm's, that a model's has
+    to agree with; what is a little off is said by `say`.
     """
 
-    def __init__(self, core: AgentCore, trusted: TrustedKeys | None = None, trial: Trial | None = None) -> None:
-        self._core, self._trusted, self._trial = core, trusted, trial or Trial()
+    def __init__(
+        self,
+        core: AgentCore,
+        trusted: TrustedKeys | None = None,
+        trial: Trial | None = None,
+        cell: Cell | None = None,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        self._core, self._trusted, self._trial, self._cell, self._say = core, trusted, trial or Trial(), cell, say
         self._tried: set[tuple[Path, int]] = set()
         self._ended = threading.Event()
         self._one_at_a_time = threading.Lock()
@@ -30,9 +43,18 @@ class ModelChanges:
         """
         with self._one_at_a_time:
             version = model_in(folder)
+            if self._cell is not None:
+                self._check(profile_of(version), self._cell)
             if self._core.model_version:
                 self._trial.run(version, self._core.profile, self._trusted, self._ended.is_set)
             return self._core.load_model(version, self._trusted)
+
+    def _check(self, profile: Profile, arm: Cell) -> None:
+        found = disagreements(profile.cell, arm, profile.has_camera)
+        if refused := [each.text for each in found if each.refused]:
+            raise IncompatibleModel(f"the model is for another cell: {'; '.join(refused)}")
+        for each in found:
+            self._say(f"the model is for a slightly different cell: {each.text}")
 
     def look(self, store: Path) -> Manifest | None:
         """Decide with the newest model in `store`, if that is another one; each is tried once, unless it changes.

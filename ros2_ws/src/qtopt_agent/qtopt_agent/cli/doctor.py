@@ -32,7 +32,7 @@ def doctor(
 
     Looks at the graph unless --arm or --model is given. Exit code 1 where something is wrong.
     """
-    from qtopt_agent.doctor.files import examine_arm_file, examine_model
+    from qtopt_agent.doctor.files import examine_agreement, examine_arm_file, examine_model
     from qtopt_agent.doctor.findings import Severity, worst
     from qtopt_agent.graph.description import arm_file, checked_namespace
     from qtopt_agent.models.released import find_model
@@ -45,6 +45,8 @@ def doctor(
         findings += examine_arm_file(arm_file(arm))
     if model is not None:
         findings += examine_model(find_model(model), size)
+    if arm is not None and model is not None:
+        findings += examine_agreement(arm_file(arm), find_model(model))
     if not printed_as_json(json_file, [asdict(f) | {"severity": f.severity.name} for f in findings]):
         show(findings)
     if worst(findings) == Severity.ERROR:

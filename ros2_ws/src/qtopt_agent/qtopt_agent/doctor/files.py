@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from qtopt_agent.cells.agreement import disagreements
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.doctor.findings import Finding, Severity
 from qtopt_agent.doctor.picture import fits
-from qtopt_agent.models.folder import verify
+from qtopt_agent.models.folder import profile_of, verify
 from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile, read_parameters
 
@@ -36,6 +37,21 @@ def examine_arm_file(file: Path) -> list[Finding]:
     return findings
 
 
+def examine_agreement(file: Path, folder: Path) -> list[Finding]:
+    """Whether the model in `folder` is for the cell that the arm of `file` names; nothing where that names none."""
+    try:
+        cell, profile = arm_profile(read_parameters(file)).cell, profile_of(folder)
+    except QtoptError:  # which is said where each is looked at
+        return []
+    if cell is None:
+        return []
+    advice = "train a model for this cell, or correct its file: qtopt cell check, qtopt cell calibrate"
+    found = disagreements(profile.cell, cell, profile.has_camera)
+    levels = {True: Severity.ERROR, False: Severity.WARNING}
+    off = [Finding(levels[each.refused], f"the model is {each.text}", advice) for each in found]
+    return off or [Finding(Severity.OK, "the model's cell is the arm's")]
+
+
 def examine_model(folder: Path, image_size: tuple[int, int] | None = None) -> list[Finding]:
     """Whether the model in `folder` is whole and takes pictures of `image_size` (height, width), px."""
     try:
@@ -44,7 +60,7 @@ def examine_model(folder: Path, image_size: tuple[int, int] | None = None) -> li
         if image_size is not None:
             height, width = image_size
             blank = RawImage(bytes(3 * height * width), "rgb8", height, width, 3 * width)
-            findings.append(fits(manifest["profile"], blank))
+            findings.append(fits(profile_of(folder), blank))
     except QtoptError as error:
         return [Finding(Severity.ERROR, str(error), "fetch the model again, or name another one")]
     return findings

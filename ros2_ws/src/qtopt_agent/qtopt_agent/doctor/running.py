@@ -5,6 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from qtopt_agent.agent.inputs import InputLimits
+from qtopt_agent.cells.agreement import CameraInfo, camera_disagreements
+from qtopt_agent.core.cell import Cell
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import get_profile
 from qtopt_agent.doctor.findings import Finding, Severity
 from qtopt_agent.doctor.picture import fits
 from qtopt_agent.perception.ingest import RawImage
@@ -43,6 +47,8 @@ class Snapshot:
     driver_state: DriverState | None = None
     driver_text: str = ""
     workspace: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    cell: Cell | None = None  # the arm's
+    camera_info: CameraInfo | None = None
     model_profile: str = ""
     model_version: str = ""
     clock_went_back: bool = False
@@ -55,6 +61,7 @@ def examine(snapshot: Snapshot, limits: InputLimits, ages: AgeLimits) -> list[Fi
     findings = [
         *_stream("camera", snapshot.camera, min(limits.image_age, ages.camera), MIN_RATE),
         *_image(snapshot),
+        *_camera_info(snapshot),
         *_stream("gripper state", snapshot.gripper, ages.gripper, SENSOR_RATE),
         *_stream("measured pose", snapshot.pose, ages.pose, SENSOR_RATE),
         *_clock(snapshot),
@@ -65,6 +72,13 @@ def examine(snapshot: Snapshot, limits: InputLimits, ages: AgeLimits) -> list[Fi
         text = f"the aperture is {snapshot.aperture}"
         findings.append(Finding(Severity.ERROR, text, "check gripper.joint and its two positions in the arm's profile"))
     return findings
+
+
+def _fits(profile_name: str, image: RawImage) -> Finding:
+    try:
+        return fits(get_profile(profile_name), image)
+    except InvalidInput as error:
+        return Finding(Severity.ERROR, f"the model: {error}", "load one that this version knows")
 
 
 def _stream(name: str, stream: Stream, limit: float, rate: float) -> list[Finding]:
@@ -101,8 +115,17 @@ def _image(snapshot: Snapshot) -> list[Finding]:
         sizes = ", ".join(f"{width}x{height}" for height, width in snapshot.sizes)
         found.append(Finding(Severity.ERROR, f"images of several sizes: {sizes} px", "stop all cameras but one"))
     if snapshot.model_profile:
-        found.append(fits(snapshot.model_profile, image))
+        found.append(_fits(snapshot.model_profile, image))
     return found
+
+
+def _camera_info(snapshot: Snapshot) -> list[Finding]:
+    if snapshot.cell is None or snapshot.camera_info is None:
+        return []
+    off = camera_disagreements(snapshot.cell.camera, snapshot.camera_info)
+    advice = "correct the cell's file, or choose the stream that it says: qtopt cell show"
+    found = [Finding(Severity.ERROR, text, advice) for text in off]
+    return found or [Finding(Severity.OK, "camera_info is what the cell says")]
 
 
 def _clock(snapshot: Snapshot) -> list[Finding]:

@@ -20,6 +20,7 @@ from qtopt_agent.models.manifest import MANIFEST, Manifest
 from qtopt_agent.models.signatures import read_trusted
 from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.qos import LATCHED
+from qtopt_agent.safety.arm_profile import arm_cell
 
 
 class AgentModels:
@@ -29,7 +30,8 @@ class AgentModels:
         """Load the model of the parameters `p`; what is opened then is closed by `opened`. Raises QtoptError."""
         self._node, self._p = node, p
         folder = conversions.model_folder(p["model"])
-        self._changes = ModelChanges(core, read_trusted(Path(p["trusted_keys"])) if p["trusted_keys"] else None)
+        trusted = read_trusted(Path(p["trusted_keys"])) if p["trusted_keys"] else None
+        self._changes = ModelChanges(core, trusted, cell=arm_cell(p), say=node.get_logger().warning)
         first = self._changes.load(folder)
         self._out = node.create_publisher(ModelInfo, topics.MODEL, LATCHED)
         opened.callback(node.destroy_publisher, self._out)

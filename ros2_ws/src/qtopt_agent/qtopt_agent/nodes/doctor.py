@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import asdict
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 import rclpy
@@ -17,9 +18,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as NodeParameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
 from qtopt_agent.agent.inputs import InputLimits
+from qtopt_agent.cells import agreement
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.parameter import Parameter
 from qtopt_agent.doctor.running import Snapshot, Stream, examine
@@ -28,11 +30,13 @@ from qtopt_agent.graph.parameters import declare
 from qtopt_agent.nodes.conversions import header_stamp
 from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.qos import LATCHED
+from qtopt_agent.safety.arm_profile import arm_cell, with_cell
 from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.watchdog import AgeLimits
 
 PATIENCE = 3.0  # s for the arm driver to tell its parameters
 ALL = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+ASKED = ("cell", "workspace.low", "workspace.high", "image_topic", "pose_topic")
 AGES = ("ages.camera", "ages.gripper", "ages.pose", "ages.command")
 PARAMETERS = (Parameter("seconds", 3.0, "How long to listen, s.", 0.5, 60.0),)
 
@@ -85,10 +89,11 @@ class Doctor(Node):
         self._limits: dict[str, Any] = {}
         self._status: Any = None
         self._model: Any = None
+        self._info: agreement.CameraInfo | None = None
 
     def examine(self) -> list[dict[str, Any]]:
         """Ask, listen and judge: the findings as plain values."""
-        known = self._ask(["use_sim_time", "workspace.low", "workspace.high", "image_topic", "pose_topic", *AGES])
+        known = with_cell({"cell": ""} | self._ask(["use_sim_time", *ASKED, *AGES]))
         simulated = bool(known.get("use_sim_time", False))
         if simulated:
             self.set_parameters([NodeParameter("use_sim_time", value=True)])
@@ -101,6 +106,7 @@ class Doctor(Node):
         }
         heard = {name: _Heard(self, *about) for name, about in kinds.items()}
         self.create_subscription(SafetyStatus, topics.SAFETY, partial(setattr, self, "_status"), ALL)
+        self.create_subscription(CameraInfo, str(PurePosixPath(images).parent / "camera_info"), self._on_info, ALL)
         self.create_subscription(ModelInfo, topics.MODEL, partial(setattr, self, "_model"), LATCHED)
         self._spin(1.0)  # until publishers are found
         for each in heard.values():
@@ -117,6 +123,8 @@ class Doctor(Node):
             driver_state=DriverState(self._status.state) if self._status else None,
             driver_text=self._status.text if self._status else "",
             workspace=(box[0], box[1]) if len(box[0]) == len(box[1]) == 3 else None,
+            cell=arm_cell(known),
+            camera_info=self._info,
             model_profile=self._model.profile if self._model else "",
             model_version=self._model.version if self._model else "",
             clock_went_back=any(each.went_back() for each in heard.values()),
@@ -125,6 +133,10 @@ class Doctor(Node):
         )
         ages = AgeLimits(*(known[name] for name in AGES)) if all(name in known for name in AGES) else AgeLimits()
         return [asdict(finding) for finding in examine(snapshot, InputLimits(), ages)]
+
+    def _on_info(self, message: Any) -> None:
+        k, d = tuple(map(float, message.k)), tuple(map(float, message.d))
+        self._info = agreement.CameraInfo(message.width, message.height, k, d)
 
     def _ask(self, names: list[str]) -> dict[str, Any]:
         """Parameters of the arm driver; empty where there is none."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.cells.cell_file import load_cell
+from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import InvalidInput, unknown
 from qtopt_agent.core.parameter import Parameter, checked
 from qtopt_agent.documents import read_yaml
@@ -25,6 +27,12 @@ ARM_PARAMETERS = (
     Parameter("tip_frame", "tool0", "Frame of the tool, between the finger tips."),
     Parameter(
         "tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0.", -10, 10
+    ),
+    Parameter(
+        "cell",
+        "",
+        "Cell: a name in config/cells, or a file. Its workspace, floor and aperture hold where none are given here.",
+        path=True,
     ),
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
@@ -98,6 +106,7 @@ class ArmProfile:
     tip_frame: str
     tool: NDArray[np.float64]
     floor_height: float
+    cell: Cell | None
     pose_topic: str
     joint_states_topic: str
     image_topic: str
@@ -130,6 +139,7 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         p["tip_frame"],
         unit_quaternion(p["tool_orientation"]),
         p["floor_height"],
+        arm_cell(p),
         p["pose_topic"],
         p["joint_states_topic"],
         p["image_topic"],
@@ -144,14 +154,41 @@ def _all(parameters: Mapping[str, Any]) -> dict[str, Any]:
     for name in parameters:
         if name not in known:
             raise unknown("parameter", name, known)
-    return {name: checked(parameter, parameters.get(name, parameter.default)) for name, parameter in known.items()}
+    return with_cell({name: checked(known[name], parameters.get(name, known[name].default)) for name in known})
+
+
+def arm_cell(p: Mapping[str, Any]) -> Cell | None:
+    """The cell that the parameters `p` name, if they do. Raises InvalidInput where there is none of that name."""
+    return load_cell(p["cell"]) if p["cell"] else None
+
+
+def with_cell(p: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters `p`, all or some, with what their cell says in place of defaults.
+
+    Raises InvalidInput where a parameter and the cell say two things.
+    """
+    found, cell = dict(p), arm_cell(p)
+    if cell is None:
+        return found
+    defaults = {parameter.name: parameter.default for parameter in ARM_PARAMETERS}
+    said = {
+        "workspace.low": list(cell.workspace.low),
+        "workspace.high": list(cell.workspace.high),
+        "floor_height": cell.bin.position[2],
+        "gripper.open_aperture": cell.jaw.aperture,
+    }
+    for name in said.keys() & found.keys():
+        if found[name] not in (defaults[name], said[name]):
+            raise InvalidInput(f"{name} is {found[name]}, the cell {p['cell']} says {said[name]}: leave it to the cell")
+        found[name] = said[name]
+    return found
 
 
 def _driver(p: Mapping[str, Any]) -> DriverSettings:
     for name in ("workspace.low", "workspace.high"):
         if len(p[name]) != 3:
             raise InvalidInput(
-                f"{name} is missing: every arm has to be told where its finger tips may be, x, y, z in m"
+                f"{name} is missing: every arm has to be told where its finger tips may be, x, y, z in m, or its cell"
             )
     if p["output.type"] not in tuple(Output):
         raise InvalidInput(f"output.type is {p['output.type']!r}, expected twist or pose")
