@@ -69,7 +69,5 @@ def test_a_camera_that_is_not_what_the_cell_says_is_named_with_both_numbers(info
 
 
 def test_a_lens_that_both_have_is_no_difference():
-    lens = Camera(
-        width=640, height=480, vertical_view=0.0, fx=617, fy=617, cx=320, cy=240, distortion=(-0.3, 0.1, 0, 0, 0)
-    )
-    assert camera_disagreements(lens, CameraInfo(640, 480, K, (-0.3, 0.1, 0.0, 0.0, 0.0))) == []
+    lens = (-0.3, 0.1, 0.0, 0.0, 0.0)
+    assert camera_disagreements(replace(D435.camera, distortion=lens), CameraInfo(640, 480, K, lens)) == []

@@ -18,10 +18,11 @@ def test_the_profiles_that_are_promised_are_there():
 
 
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
-def test_a_profile_is_valid_once_a_workspace_is_given(file):
-    profile = arm_profile(read_parameters(file) | BOX)
+def test_a_profile_is_valid_once_a_workspace_or_a_cell_is_given(file):
+    given = read_parameters(file)
+    profile = arm_profile(given if "cell" in given else given | BOX)
     assert profile.rate >= 50
-    assert profile.driver.step.workspace.high == (0.2, 0.2, 0.3)
+    assert profile.driver.step.workspace.high == ((0.16, 0.16, 0.24) if "cell" in given else (0.2, 0.2, 0.3))
 
 
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
