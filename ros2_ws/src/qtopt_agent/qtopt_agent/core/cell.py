@@ -63,8 +63,8 @@ class Camera:
     vertical_view: Annotated[float, Range(0, 170), "of the whole stream, degrees; 0: fx, fy, cx, cy say it"] = 75.0
     fx: Annotated[float, Range(0, 100_000), "focal length, px; as in camera_info"] = 0.0
     fy: Annotated[float, Range(0, 100_000), "focal length, px"] = 0.0
-    cx: Annotated[float, Range(0, 10_000), "principal point, px from the left"] = 0.0
-    cy: Annotated[float, Range(0, 10_000), "principal point, px from the top"] = 0.0
+    cx: Annotated[float, Range(0, 10_000), "principal point, px from the left edge: camera_info's and 0.5"] = 0.0
+    cy: Annotated[float, Range(0, 10_000), "principal point, px from the top edge: camera_info's and 0.5"] = 0.0
     distortion: Annotated[
         tuple[Annotated[float, Range(-100, 100)], ...], "k1, k2, p1, p2, k3 of plumb_bob; none: a lens without"
     ] = ()
