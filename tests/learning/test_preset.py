@@ -162,8 +162,8 @@ def test_every_number_has_a_range_that_its_values_are_held_to(name):
             with pytest.raises(InvalidInput, match=rf"setting {name} is .*, expected .* number"):
                 compact.changed(**{name: wrong})
             group, _, last = name.rpartition(".")
-            by_hand = dataclasses.replace(getattr(compact, group), **{last: wrong}) if group else wrong
             with pytest.raises(InvalidInput, match=rf"setting {name} is .*, expected .* number"):
+                by_hand = dataclasses.replace(getattr(compact, group), **{last: wrong}) if group else wrong
                 dataclasses.replace(compact, **{group or last: by_hand})
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import CellName, Clutter, MaxMeshes, Objects, Seed, Workers, in_cell
+from qtopt_agent.cli.rollout_options import CellName, Clutter, LooksOption, MaxMeshes, Objects, Seed, Workers, in_cell
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
@@ -21,6 +21,7 @@ def collect(
     clutter: Clutter = "1",
     max_meshes: MaxMeshes = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes to record.")] = 1000,
+    looks: LooksOption = "plain",
     seed: Seed = 0,
     workers: Workers = None,
     json_file: JsonFile = None,
@@ -29,6 +30,7 @@ def collect(
 
     Each becomes a rosbag2 bag (MCAP). Ctrl-C ends with the episodes that are under way.
     """
+    from qtopt_agent.core.looks import of_kind
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
@@ -40,7 +42,9 @@ def collect(
 
         policy = str(find_model(policy))
         seen = profile_of(Path(policy))
-    plan = RolloutPlan(policy, in_cell(seen, cell), objects, parse_clutter(clutter), seed, max_meshes, out)
+    plan = RolloutPlan(
+        policy, in_cell(seen, cell), objects, parse_clutter(clutter), seed, max_meshes, out, looks=of_kind(looks)
+    )
     result, _ = run_plan(plan, episodes, workers, "collecting")
     if printed_as_json(json_file, result.to_json()):
         return

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import CellName, Clutter, MaxMeshes, Model, Objects, Seed, Workers, in_cell
+from qtopt_agent.cli.rollout_options import (
+    CellName,
+    Clutter,
+    LooksOption,
+    MaxMeshes,
+    Model,
+    Objects,
+    Seed,
+    Workers,
+    in_cell,
+)
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.core.clutter import parse_clutter
 from qtopt_agent.core.errors import InvalidInput
@@ -19,6 +29,7 @@ def evaluate(
     clutter: Clutter = "1",
     max_meshes: MaxMeshes = None,
     episodes: Annotated[int, typer.Option(min=1, help="Grasps to try.")] = 500,
+    looks: LooksOption = "plain",
     seed: Seed = 0,
     workers: Workers = None,
     json_file: JsonFile = None,
@@ -31,6 +42,7 @@ def evaluate(
 
     It sees images alone. The interval is Wilson's, 95 %.
     """
+    from qtopt_agent.core.looks import of_kind
     from qtopt_agent.models.folder import check_recordable, profile_of, record_evaluation
     from qtopt_agent.models.released import find_model
     from qtopt_agent.rollouts.parallel import RolloutPlan
@@ -48,6 +60,7 @@ def evaluate(
         seed,
         max_meshes,
         policy_pt=policy_pt,
+        looks=of_kind(looks),
     )
     result, _ = run_plan(plan, episodes, workers, "grasping")
     if record:

@@ -18,6 +18,13 @@ Objects = Annotated[str, typer.Option(help="train, validation or held-out shape 
 MaxMeshes = Annotated[
     int | None, typer.Option(min=1, show_default="all", help="Use only so many meshes of the folder, by name.")
 ]
+LooksOption = Annotated[
+    str,
+    typer.Option(
+        "--looks",
+        help="plain, or what varies: randomised (all), surfaces, light, picture, camera or physics.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same episodes.")]
 CellName = Annotated[
     str | None,

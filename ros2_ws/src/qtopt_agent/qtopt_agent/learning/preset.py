@@ -10,6 +10,7 @@ from qtopt_agent.cells.cell_file import load_cell, make_cell
 from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.looks import PLAIN, Looks
 from qtopt_agent.core.nested_settings import by_full_name, grouped, settings_of
 from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.core.ranges import converted
@@ -53,6 +54,7 @@ class Preset:
     exploration: ExplorationSettings
     collection: CollectionSettings
     housekeeping: HousekeepingSettings
+    looks: Looks = PLAIN
     cell: Cell | None = None
 
     def __post_init__(self) -> None:

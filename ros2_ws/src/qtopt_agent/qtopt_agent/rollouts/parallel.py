@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import InvalidInput, QtoptError
+from qtopt_agent.core.looks import PLAIN, Looks
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision, Policy
 from qtopt_agent.core.profile import Profile
@@ -34,7 +36,9 @@ class RolloutPlan:
 
     policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
     folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
-    run the code in the model's policy.pt instead of what its weights make. Raises InvalidInput on unknown objects.
+    run the code in the model's policy.pt instead of what its weights make. looks: what varies from one episode to the
+    next. cell: the simulator's, where it is not the profile's, which the policy knows. Raises InvalidInput on unknown
+    objects.
     """
 
     policy: str
@@ -46,6 +50,8 @@ class RolloutPlan:
     episodes: Path | None = None
     picture: tuple[int, int] | None = None
     policy_pt: bool = False
+    looks: Looks = PLAIN
+    cell: Cell | None = None
 
     def __post_init__(self) -> None:
         from qtopt_agent.simulation import check_objects
@@ -120,7 +126,8 @@ class _Worker:
 
         self._plan = plan
         warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
-        self._robot = make_robot(plan.profile, plan.objects, plan.clutter, max_meshes=plan.max_meshes)
+        seen = plan.profile if plan.cell is None else replace(plan.profile, cell=plan.cell)
+        self._robot = make_robot(seen, plan.objects, plan.clutter, max_meshes=plan.max_meshes, looks=plan.looks)
         self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
         self._policy = _Timed(_make_policy(plan))
         self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None

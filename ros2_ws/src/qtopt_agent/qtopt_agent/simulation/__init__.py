@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.looks import PLAIN, Looks
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.simulation.layout import ObjectSource
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, PRIVILEGED_SIZE
@@ -31,16 +32,18 @@ def make_robot(
     *,
     max_meshes: int | None = None,
     renderer: str = "rays",
+    looks: Looks = PLAIN,
 ) -> "SimulatedRobot":
     """A simulated robot over a bin with `clutter` (fewest, most) objects.
 
     `objects`: a split of the generator (train, validation or held-out) or a folder of meshes, of which the
     first `max_meshes` by name are used. `renderer`: "rays", or "egl" where the system has it, faster on large images.
-    Raises InvalidInput on anything else.
+    `looks`: what varies from one episode to the next beside objects, places, colours and light; only "rays" draw looks
+    that are not plain. Raises InvalidInput on anything else.
     """
     from qtopt_agent.simulation.robot import SimulatedRobot
 
-    return SimulatedRobot(profile, object_source(objects, max_meshes), clutter, renderer)
+    return SimulatedRobot(profile, object_source(objects, max_meshes), clutter, renderer, looks)
 
 
 def check_objects(objects: str) -> None:

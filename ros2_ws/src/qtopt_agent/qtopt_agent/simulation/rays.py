@@ -1,11 +1,12 @@
 """A camera that needs no graphics library: one ray a pixel through MuJoCo's collision geometry, Lambert-shaded."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qtopt_agent.core.cell import Camera
 from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import SKY
+from qtopt_agent.simulation.looks import Shading
 
 Array = NDArray[np.float64]
 
@@ -62,26 +63,44 @@ class RayCamera:
         rays = np.stack([*np.meshgrid(right, up), np.full(self._grid, -1.0)], -1).reshape(-1, 3)
         return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
-    def render(self, model: mujoco.MjModel, data: mujoco.MjData, light: tuple[float, ...]) -> NDArray[np.uint8]:
-        """The view as uint8 [H, W, 3] RGB. `light`: unit vector towards the light."""
+    def render(
+        self, model: mujoco.MjModel, data: mujoco.MjData, light: tuple[float, ...], shading: Shading | None = None
+    ) -> NDArray[np.uint8]:
+        """The view as uint8 [H, W, 3] RGB. `light`: unit vector towards the light; `shading` has its own lights."""
         index = model.camera(self._camera).id
         if self._directions is None:
             self._directions = self._centred_rays(float(model.cam_fovy[index]))
         origin = data.cam_xpos[index]
         rays = self._directions @ data.cam_xmat[index].reshape(3, 3).T
         self._cast(model, data, origin, rays)
-        facing = np.maximum(self._normal @ np.asarray(light), 0)
         hit = self._geom >= 0
-        if self._shadows:
-            facing *= self._lit(model, data, origin + rays * self._distance[:, None], light)
-        # A ray that hits nothing shows the last colour.
-        colours = np.vstack([model.geom_rgba[:, :3], SKY])[self._geom]
-        shade = np.where(hit, AMBIENT + (1 - AMBIENT) * facing, 1.0)
-        pixels = (colours * shade[:, None]).reshape(*self._grid, 3)
+        if shading is not None:
+            pixels = self._shaded(model, data, origin, rays * self._distance[:, None], shading)
+            pixels[~hit] = SKY
+        else:
+            facing = np.maximum(self._normal @ np.asarray(light), 0)
+            if self._shadows:
+                facing *= self._lit(model, data, origin + rays * self._distance[:, None], light)
+            # A ray that hits nothing shows the last colour.
+            colours = np.vstack([model.geom_rgba[:, :3], SKY])[self._geom]
+            pixels = colours * np.where(hit, AMBIENT + (1 - AMBIENT) * facing, 1.0)[:, None]
         k = self._oversample
         if k > 1:
-            pixels = pixels.reshape(self._size[0], k, self._size[1], k, 3).mean((1, 3))
+            blocks = pixels.reshape(self._size[0], k, self._size[1], k, 3)
+            # Five times faster than mean, and the same.
+            pixels = np.add.reduce([blocks[:, i // k, :, i % k] for i in range(k * k)]) / k**2
+        pixels = pixels.reshape(*self._size, 3)
         return np.asarray(np.clip(pixels * 255 + 0.5, 0, 255), dtype=np.uint8)
+
+    def _shaded(
+        self, model: mujoco.MjModel, data: mujoco.MjData, origin: Array, points: Array, shading: Shading
+    ) -> NDArray[np.float32]:
+        """Colours [rays, 3] of what the rays hit at `points` [rays, 3], m from the camera at `origin`."""
+        facing = np.maximum(shading.lights.astype(np.float32) @ self._normal.astype(np.float32).T, 0)
+        if shading.shadows:
+            facing[0] *= self._lit(model, data, origin + points, shading.lights[0])
+        shade = shading.ambient + shading.strengths.astype(np.float32) @ facing
+        return (shading.surfaces.at(self._geom, data.geom_xpos, data.geom_xmat, origin, points) * shade).T
 
     def _cast(self, model: mujoco.MjModel, data: mujoco.MjData, origin: Array, rays: Array) -> None:
         mujoco.mj_multiRay(
@@ -89,7 +108,7 @@ class RayCamera:
             len(rays), 10.0,
         )  # fmt: skip
 
-    def _lit(self, model: mujoco.MjModel, data: mujoco.MjData, points: Array, light: tuple[float, ...]) -> Array:
+    def _lit(self, model: mujoco.MjModel, data: mujoco.MjData, points: Array, light: ArrayLike) -> Array:
         """1 where a point sees the light, less in shadow: rays cast from a far light towards each point."""
         source = np.asarray(light) * 3.0
         towards = points - source

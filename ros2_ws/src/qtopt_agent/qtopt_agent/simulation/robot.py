@@ -1,20 +1,24 @@
 """The embedded simulator as a Robot: a floating gripper over a bin of objects."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.action import Action, GripperCommand
+from qtopt_agent.core.cell import Camera as CellCamera
 from qtopt_agent.core.cell_boxes import camera_in_palm
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.looks import PLAIN, Looks
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
 from qtopt_agent.simulation.engine import mujoco
-from qtopt_agent.simulation.layout import ObjectSource, is_lifted, lay_out
+from qtopt_agent.simulation.layout import Layout, ObjectSource, is_lifted, lay_out
+from qtopt_agent.simulation.looks import Look, Shading
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
 from qtopt_agent.simulation.rays import RayCamera
 from qtopt_agent.simulation.scene import TIMESTEP
@@ -34,29 +38,48 @@ class Camera(Protocol):
 
 def make_camera(profile: Profile, renderer: str) -> Camera:
     """The profile's camera, drawn by "rays" or "egl". Raises InvalidInput on any other renderer."""
-    size = profile.observation.image_size
-    # Small images are averaged from several rays a pixel, as a real lens and sensor would.
-    oversample = 2 if size[0] < 64 else 1
-    view, shows_palm = profile.cell.camera, not camera_in_palm(profile.cell)
     if renderer == "rays":
-        return RayCamera(scene.VIEW, size, oversample, view=view, palm=shows_palm)
+        return ray_camera(profile, profile.cell.camera)
     if renderer != "egl":
         raise InvalidInput(f"renderer {renderer!r}: expected 'rays' or 'egl'")
     from qtopt_agent.simulation.egl import EglCamera
 
-    return EglCamera(scene.VIEW, size, oversample, shows_palm)
+    size = profile.observation.image_size
+    return EglCamera(scene.VIEW, size, _oversample(size), not camera_in_palm(profile.cell))
+
+
+def ray_camera(profile: Profile, view: CellCamera) -> RayCamera:
+    """The profile's camera with the lens of `view`."""
+    size = profile.observation.image_size
+    return RayCamera(scene.VIEW, size, _oversample(size), view=view, palm=not camera_in_palm(profile.cell))
+
+
+def _oversample(size: tuple[int, int]) -> int:
+    """Small images are averaged from several rays a pixel, as a real lens and sensor would."""
+    return 2 if size[0] < 64 else 1
 
 
 class SimulatedRobot:
     """A 4-DoF gripper above the bin of the profile's cell, with `clutter` (fewest, most) objects from `source`.
 
-    Every reset lays out new objects, colours and light from its seed alone: the same seed gives the same episode.
+    Every reset lays out new objects, colours and light, and what else `looks` vary, from its seed alone: the same seed
+    gives the same episode.
     """
 
     def __init__(
-        self, profile: Profile, source: ObjectSource, clutter: tuple[int, int] = (1, 1), renderer: str = "rays"
+        self,
+        profile: Profile,
+        source: ObjectSource,
+        clutter: tuple[int, int] = (1, 1),
+        renderer: str = "rays",
+        looks: Looks = PLAIN,
     ) -> None:
-        """`renderer`: "rays" needs nothing but MuJoCo; "egl" is faster on large images, where the system has it."""
+        """`renderer`: "rays" needs nothing but MuJoCo; "egl" is faster on large images, where the system has it.
+
+        Raises InvalidInput where "egl" is to draw looks that vary.
+        """
+        if looks.vary and renderer != "rays":
+            raise InvalidInput(f"looks are {looks.kind}, the renderer is {renderer!r}: expected 'rays', or plain looks")
         self._profile, self._cell = profile, profile.cell
         origin = np.array(self._cell.bin.position)  # the world's is in the middle of the bin's floor
         low, high = (np.subtract(corner, origin) for corner in (self._cell.workspace.low, self._cell.workspace.high))
@@ -65,6 +88,9 @@ class SimulatedRobot:
         self._open = self._cell.jaw.aperture / 2
         self._source = source
         self._clutter = check_clutter(clutter)
+        self._looks = looks
+        self._look: Look | None = None  # none: plain
+        self._shading: Shading | None = None
         self._camera = make_camera(profile, renderer) if profile.has_camera else None
         self._steps = 0
         self._seen: NDArray[np.uint8] | None = None  # the picture, where it is older than the state
@@ -83,7 +109,10 @@ class SimulatedRobot:
         """Lay out new objects and return the hand, open, to a start pose."""
         layout = lay_out(self._source, self._clutter, seed, self._cell)
         self._objects, self._appearance = layout.objects, layout.appearance
-        self._model = scene.build_model(list(layout.objects), layout.appearance, self._cell, layout.friction)
+        if self._looks.vary:
+            self._build_varied(layout, seed)
+        else:
+            self._model = scene.build_model(list(layout.objects), layout.appearance, self._cell, layout.friction)
         self._data = mujoco.MjData(self._model)
         self._hand = self._model.body("hand").id
         self._bodies = [self._model.body(f"object{i}").id for i in range(len(layout.objects))]
@@ -101,6 +130,16 @@ class SimulatedRobot:
         self._data.ctrl[:] = [*layout.start, self._open, self._open]
         mujoco.mj_forward(self._model, self._data)
         return self.observe()
+
+    def _build_varied(self, layout: Layout, seed: int) -> None:
+        look, cell = Look(self._looks, seed), self._cell
+        objects = [replace(spec, density=spec.density * look.mass) for spec in layout.objects]
+        model = scene.build_model(objects, layout.appearance, cell, layout.friction, look.distractors(cell))
+        scene.vary(model, look, cell)
+        if self._camera is not None:
+            self._camera = ray_camera(self._profile, look.lens(cell.camera))
+        self._model, self._look = model, look
+        self._shading = look.shading(scene.shapes(model), layout.appearance.light)
 
     def pose(self) -> NDArray[np.float64]:
         """Measured finger-tip position x, y, z in m and yaw in rad."""
@@ -139,8 +178,12 @@ class SimulatedRobot:
 
     def _picture(self) -> NDArray[np.uint8]:
         """What the camera sees now."""
-        assert self._camera is not None
-        return self._camera.render(self._model, self._data, self._appearance.light)
+        light = self._appearance.light
+        if self._look is None:
+            assert self._camera is not None
+            return self._camera.render(self._model, self._data, light)
+        assert isinstance(self._camera, RayCamera)
+        return self._look.take(self._camera.render(self._model, self._data, light, self._shading))
 
     def execute(self, action: Action) -> Action:
         """Move for one control period. Returns what was done: the translation cut to the workspace, none to end.
@@ -159,7 +202,11 @@ class SimulatedRobot:
         target = self._workspace.clip(pose[:3] + to_world @ action.translation)
         if action.gripper != GripperCommand.KEEP:
             self._closed = action.gripper == GripperCommand.CLOSE
-        if not self._drive_and_look(target, pose[3] + action.yaw):
+        reached, turn = target, action.yaw
+        if self._look is not None:  # the arm knows of no error of its own
+            motion, turn = self._look.missed(target - pose[:3], action.yaw)
+            reached = self._workspace.clip(pose[:3] + motion)
+        if not self._drive_and_look(reached, pose[3] + turn):
             return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
         executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
         return Action(executed, action.yaw, action.gripper)
@@ -167,6 +214,8 @@ class SimulatedRobot:
     def _drive_and_look(self, target: NDArray[np.float64], yaw: float) -> bool:
         """Move for one control period; the picture decided by next is older than its end by the camera's age."""
         age = 0 if self._camera is None else round(self._ages.uniform(*self._cell.camera.age) / TIMESTEP)
+        if self._look is not None and self._camera is not None:
+            age = min(age + round(self._look.picture_age * self._substeps), self._substeps)
         moved = self._drive(target, yaw, self._substeps - age)
         self._seen = self._picture() if age else None
         return moved and (not age or self._drive(target, yaw, age))
@@ -215,4 +264,4 @@ class SimulatedRobot:
     def scene_image(self, height: int, width: int) -> NDArray[np.uint8]:
         """A picture of the whole scene for people, uint8 [height, width, 3] RGB."""
         camera = RayCamera("scene", (height, width), oversample=2, shadows=True)
-        return camera.render(self._model, self._data, self._appearance.light)
+        return camera.render(self._model, self._data, self._appearance.light, self._shading)

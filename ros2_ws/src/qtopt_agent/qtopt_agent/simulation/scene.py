@@ -1,5 +1,6 @@
 """The world as MJCF: a bin, a floating 4-DoF parallel-jaw gripper, and the objects."""
 
+from collections.abc import Sequence
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -9,8 +10,9 @@ from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.core.cell_boxes import Box
 from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import SKY, Appearance
+from qtopt_agent.simulation.looks import Look, Shapes
 from qtopt_agent.simulation.markup import numbers
-from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.objects import ObjectSpec, Part
 
 VIEW = "view"  # the cell's camera
 FINGER_ARMATURE = 0.2  # kg, of the drive behind each finger; with less, fingers chatter on some objects at this step
@@ -65,12 +67,25 @@ def _camera_xml(cell: Cell) -> str:
     return f'<camera name="{VIEW}" pos="{place}" xyaxes="{numbers(axes)}" fovy="{opening:.6g}"/>'
 
 
-def build_model(
-    objects: list[ObjectSpec], appearance: Appearance, cell: Cell = EMBEDDED, friction: float = 0.8
-) -> mujoco.MjModel:
-    """Compile the world, its origin in the middle of the bin's floor. friction: of objects and bin.
+def _distractor_xml(part: Part, colour: tuple[float, ...]) -> str:
+    """Only seen: no hand gets there."""
+    return (
+        f'<geom type="{part.kind}" size="{numbers(part.size)}" pos="{numbers(part.position)}"'
+        f' euler="{numbers(part.euler)}" rgba="{numbers(colour)} 1" group="0" contype="0" conaffinity="0"/>'
+    )
 
-    The hand's frame lies between the finger tips: x closes the jaw, z points up.
+
+def build_model(
+    objects: list[ObjectSpec],
+    appearance: Appearance,
+    cell: Cell = EMBEDDED,
+    friction: float = 0.8,
+    distractors: Sequence[tuple[Part, tuple[float, ...]]] = (),
+) -> mujoco.MjModel:
+    """Compile the world, its origin in the middle of the bin's floor.
+
+    friction: of objects and bin. distractors: things beyond the rim, and their colours. The hand's
+    frame lies between the finger tips: x closes the jaw, z points up.
     """
     parts = [_object_xml(i, spec, appearance.objects[i]) for i, spec in enumerate(objects)]
     assets = "".join(asset for asset, _ in parts)
@@ -102,7 +117,7 @@ def build_model(
     <camera name="shoulder" pos="0 -0.6 0.56" xyaxes="1 0 0 0 0.5914 0.8064" fovy="44"/>
     <camera name="scene" pos="0.42 -0.52 0.44" xyaxes="0.7779 0.6283 0 -0.2713 0.3359 0.902" fovy="46"/>
     <geom name="floor" class="bin" {_box(cell_boxes.floor(cell))} rgba="{numbers(appearance.floor)} 1"/>
-    {_wall_xml(appearance, cell)}
+    {_wall_xml(appearance, cell)}{"".join(_distractor_xml(*each) for each in distractors)}
     {"" if on_hand else camera}
     <body name="hand" gravcomp="1">
       <joint name="x" type="slide" axis="1 0 0"/>
@@ -126,3 +141,31 @@ def build_model(
   </actuator>
 </mujoco>"""
     return mujoco.MjModel.from_xml_string(xml)
+
+
+def vary(model: mujoco.MjModel, look: Look, cell: Cell) -> None:
+    """Give a world as `build_model` made it the friction, the jaw's force and the camera's pose that `look` has."""
+    model.geom_friction[:, 0] *= look.friction
+    model.actuator_forcerange[4:6] *= look.jaw_force
+    position, axes = look.camera_pose(cell.camera)
+    camera = model.camera(VIEW)
+    camera.pos = position - (0 if cell.camera.mount == "hand" else np.array(cell.bin.position))
+    axes = axes * (1, -1, -1)  # MuJoCo's cameras have y up and look along -z
+    mujoco.mju_mat2Quat(camera.quat, axes.ravel())
+
+
+def shapes(model: mujoco.MjModel) -> Shapes:
+    """What each shape of a world that `build_model` made is part of."""
+    walls, palm, fingers, first = 1, 2, 3, 4  # the floor is 0
+    hand = model.body("hand").id
+    things = np.full(model.ngeom, walls)
+    things[model.geom("floor").id] = 0
+    things[model.geom_bodyid == hand] = palm
+    things[(model.geom_bodyid == model.body("left").id) | (model.geom_bodyid == model.body("right").id)] = fingers
+    bodies = range(hand + 3, model.nbody)  # hand, two fingers, then the objects
+    for body in bodies:
+        things[model.geom_bodyid == body] = first + body - bodies[0]
+    last = first + len(bodies)
+    seen_only = np.flatnonzero((model.geom_contype == 0) & (model.geom_bodyid == 0))
+    things[seen_only] = last + np.arange(len(seen_only))
+    return Shapes(things, model.geom_rgba[:, :3].astype(np.float64), range(first, last), range(first))

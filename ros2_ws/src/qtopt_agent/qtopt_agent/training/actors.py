@@ -182,7 +182,7 @@ class _Worker:
 
     def run(self, order: Order) -> Episode:
         if order.objects not in self._runners:
-            robot = make_robot(self._profile, order.objects, self._preset.collection.clutter)
+            robot = make_robot(self._profile, order.objects, self._preset.collection.clutter, looks=self._preset.looks)
             self._runners[order.objects] = EpisodeRunner(robot, self._profile, robot.succeeded)
         rng = np.random.default_rng([order.seed, 1])
         return self._runners[order.objects].run(self._policy(order), rng, order.seed, f"{order.objects}-{order.seed}")
