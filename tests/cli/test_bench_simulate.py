@@ -17,7 +17,7 @@ def test_it_writes_a_row_for_every_case(tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stderr == ""  # a bar is for terminals only
     rows = json.loads(file.read_text())
-    assert [(row["image_px"], row["objects"]) for row in rows] == list(CASES)
+    assert [(row["image_px"], row["objects"], row["looks"]) for row in rows] == list(CASES)
     assert all(row["control_steps_per_s"] > 0 and row["reset_ms"] > 0 for row in rows)
     assert all(f"{row['control_steps_per_s']:.0f}" in result.stdout for row in rows)
 
@@ -27,8 +27,8 @@ def test_steps_and_resets_are_timed_apart(monkeypatch):
     clock = 0.0
     make_robot = simulation.make_robot
 
-    def slow(*arguments):
-        robot = make_robot(*arguments)
+    def slow(*arguments, **named):
+        robot = make_robot(*arguments, **named)
 
         def after(method, seconds):
             def run(*values):

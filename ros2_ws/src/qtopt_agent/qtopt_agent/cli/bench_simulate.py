@@ -7,8 +7,18 @@ import typer
 from qtopt_agent.cli.progress import progress
 from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 
-CASES = ((0, 1), (32, 1), (64, 1), (96, 1), (64, 5))
-"""Image height and width in px (0: no camera), and objects in the bin."""
+CASES = (
+    (0, 1, "plain"),
+    (32, 1, "plain"),
+    (32, 1, "surfaces"),
+    (32, 1, "randomised"),
+    (64, 1, "plain"),
+    (64, 1, "surfaces"),
+    (64, 1, "randomised"),
+    (96, 1, "plain"),
+    (64, 5, "plain"),
+)
+"""Image height and width in px (0: no camera), objects in the bin, and looks."""
 
 
 def simulate(
@@ -18,17 +28,30 @@ def simulate(
 ) -> None:
     """Measure control steps a second of the simulator.
 
-    On one core, for several image sizes and numbers of objects.
+    On one core, for several image sizes, numbers of objects and looks.
     """
     from dataclasses import asdict
 
     from qtopt_agent.speed.simulation import measure_simulation
 
     with progress() as bar:
-        rows = [measure_simulation(*case, seconds, seed) for case in bar.track(CASES, description="simulating")]
+        rows = [
+            measure_simulation(px, objects, seconds, seed, looks)
+            for px, objects, looks in bar.track(CASES, description="simulating")
+        ]
     if printed_as_json(json_file, [asdict(row) for row in rows]):
         return
     print_table(
-        ["image, px", "objects", "control steps/s", "reset, ms"],
-        [[str(r.image_px), str(r.objects), f"{r.control_steps_per_s:.0f}", f"{r.reset_ms:.1f}"] for r in rows],
+        ["image, px", "objects", "looks", "control steps/s", "picture, ms", "reset, ms"],
+        [
+            [
+                str(r.image_px),
+                str(r.objects),
+                r.looks,
+                f"{r.control_steps_per_s:.0f}",
+                f"{r.picture_ms:.2f}",
+                f"{r.reset_ms:.1f}",
+            ]
+            for r in rows
+        ],
     )

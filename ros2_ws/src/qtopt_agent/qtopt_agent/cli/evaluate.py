@@ -1,10 +1,11 @@
 """qtopt evaluate: success rate of a model."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qtopt_agent.cli.results import JsonFile, printed_as_json
+from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 from qtopt_agent.cli.rollout_options import (
     CellName,
     Clutter,
@@ -17,9 +18,13 @@ from qtopt_agent.cli.rollout_options import (
     in_cell,
 )
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
+from qtopt_agent.cli.writable import writable_file
 from qtopt_agent.core.clutter import parse_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
+
+if TYPE_CHECKING:
+    from qtopt_agent.rollouts.parallel import RolloutPlan
 
 
 def evaluate(
@@ -37,6 +42,20 @@ def evaluate(
     policy_pt: Annotated[
         bool, typer.Option("--policy-pt", help="Run policy.pt instead of the weights: code from that file runs.")
     ] = False,
+    disturb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|NAME[,NAME]",
+            show_default="none",
+            help="Try the same grasps clean and under each disturbance; docs/explanation/simulation.md lists them.",
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", callback=writable_file, help="With --disturb: a .png of what the model sees under each."
+        ),
+    ] = None,
 ) -> None:
     """Measure how often a model succeeds in simulation.
 
@@ -47,6 +66,12 @@ def evaluate(
     from qtopt_agent.models.released import find_model
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
+    if (record or disturb) and looks != "plain":
+        raise InvalidInput(f"looks are {looks!r}, expected plain ones beside --record or --disturb")
+    if disturb and record:
+        raise InvalidInput("--disturb and --record: expected one of them, a manifest holds clean evaluations")
+    if pictures and not disturb:
+        raise InvalidInput(f"--pictures {pictures}: expected --disturb beside it")
     model = find_model(model)
     if record:
         if cell:
@@ -62,6 +87,9 @@ def evaluate(
         policy_pt=policy_pt,
         looks=of_kind(looks),
     )
+    if disturb:
+        _evaluate_disturbed(plan, disturb, episodes, workers, json_file, pictures)
+        return
     result, _ = run_plan(plan, episodes, workers, "grasping")
     if record:
         record_evaluation(model, result.to_json())
@@ -71,3 +99,35 @@ def evaluate(
     for family, (done, tried) in result.families.items():
         typer.echo(f"  {printable(family)}: {done} of {tried}")
     typer.echo(f"{result.wall_s:.0f} s; {result.decisions_per_s:.0f} decisions/s on one thread")
+
+
+def _evaluate_disturbed(
+    plan: "RolloutPlan", names: str, episodes: int, workers: int | None, json_file: Path | None, pictures: Path | None
+) -> None:
+    """Each disturbance beside clean: the same objects, places and hand."""
+    from qtopt_agent.rollouts.disturbances import CLEAN, DISTURBANCES, chosen, disturbed, examples
+    from qtopt_agent.rollouts.pictures import enlarged, save_png
+
+    tried = chosen(names)
+    results = {name: run_plan(disturbed(plan, name), episodes, workers, name)[0] for name in (CLEAN, *tried)}
+    mean = sum(results[name].success for name in tried) / len(tried)
+    if pictures:
+        pictures.parent.mkdir(parents=True, exist_ok=True)
+        save_png(enlarged(examples(plan.profile, plan.objects, results, range(plan.seed, plan.seed + 3)), 3), pictures)
+    report = {name: result.to_json() for name, result in results.items()}
+    if printed_as_json(json_file, {"results": report, "mean_disturbed": mean}):
+        return
+    print_table(
+        ["disturbance", "what it is", "of", "success", "95 % interval"],
+        [
+            [
+                name,
+                DISTURBANCES[name].meaning if name in DISTURBANCES else "none",
+                f"{result.successes}/{result.episodes}",
+                f"{result.success:.1%}",
+                f"{result.wilson_low:.1%} to {result.wilson_high:.1%}",
+            ]
+            for name, result in results.items()
+        ],
+    )
+    typer.echo(f"mean of the disturbances: {mean:.1%}")

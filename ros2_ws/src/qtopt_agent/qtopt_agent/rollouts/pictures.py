@@ -33,6 +33,11 @@ def animation(grasps: Sequence[Picture], successes: Sequence[bool]) -> list[Pict
     return frames
 
 
+def enlarged(picture: Picture, times: int) -> Picture:
+    """`picture` with so many times as many pixels along each side, each of them a square."""
+    return picture.repeat(times, 0).repeat(times, 1)
+
+
 def save_png(picture: Picture, path: Path) -> None:
     """Write `picture` to `path`."""
     Image.fromarray(picture).save(path, optimize=True)
