@@ -50,6 +50,45 @@ def test_evaluate_prints_the_interval_and_writes_the_keys_promised(model, tmp_pa
     assert broken.exit_code == 1 and "untrained is broken: " in broken.stdout
 
 
+def test_evaluate_disturbed_gives_a_table_json_and_pictures(model, tmp_path):
+    file, strip = tmp_path / "out.json", tmp_path / "strip.png"
+    asked = ["evaluate", "--model", model, "--episodes", 2, "--workers", 1, "--disturb", "grey,late"]
+    printed = run(*asked, "--json", file, "--pictures", strip)
+    report = json.loads(file.read_text())
+    assert list(report["results"]) == ["clean", "grey", "late"]
+    for name, result in report["results"].items():
+        row = next(line for line in printed.splitlines() if line.startswith(f"{name} "))
+        assert f"{result['successes']}/2" in row and f"{result['wilson_low']:.1%} to" in row
+    rates = [report["results"][name]["success"] for name in ("grey", "late")]
+    assert report["mean_disturbed"] == sum(rates) / 2
+    with Image.open(strip) as picture:
+        assert picture.size == (3 * 32 * 3, 3 * 32 * 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--disturb", "fog"], "unknown disturbance fog"),
+        (["--looks", "wild"], "setting looks.kind is 'wild', expected plain or randomised"),
+        (["--looks", "camera", "--record"], "looks are 'camera', expected plain ones beside --record"),
+        (["--disturb", "all", "--record"], "--disturb and --record: expected one of them"),
+        (["--pictures", "x.png"], "--pictures x.png: expected --disturb beside it"),
+    ],
+)
+def test_evaluate_refuses_looks_and_disturbances_that_do_not_fit(model, options, message):
+    result = runner.invoke(app, ["evaluate", "--model", str(model), "--episodes", "1", *options])
+    text = f"{result.output} {result.exception}"
+    assert result.exit_code and message in text
+
+
+def test_episodes_collected_with_looks_that_vary_are_others_by_the_same_seed(tmp_path):
+    for looks in ("plain", "randomised"):
+        run("collect", "--out", tmp_path / looks, "--episodes", 1, "--workers", 1, "--looks", looks)
+    plain, varied = (next(iter_episodes(tmp_path / looks)) for looks in ("plain", "randomised"))
+    assert plain.objects == varied.objects
+    assert (plain.steps[0].observation.image != varied.steps[0].observation.image).any()
+
+
 def test_the_demo_leaves_episodes_and_pictures(model, tmp_path):
     out = tmp_path / "demo"
     printed = run("demo", "--model", model, "--episodes", 2, "--out", out, "--workers", 1)

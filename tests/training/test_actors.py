@@ -44,6 +44,15 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_actors_see_the_looks_of_the_preset():
+    first = []
+    for looks in ("plain", "surfaces"):
+        with ActorPool(load_preset("compact").override([f"looks={looks}"]), 1) as pool:
+            pool.submit(Order("train", 1))
+            first.append(gather(pool, 1)[0].episode.steps[0].observation)
+    assert (first[0].state == first[1].state).all() and (first[0].image != first[1].image).any()
+
+
 def test_an_order_gives_the_same_episode_whoever_runs_it_and_no_process_stays(tmp_path):
     weights = tmp_path / "w.safetensors"
     save_weights(weights, make_q_function(LOWDIM))

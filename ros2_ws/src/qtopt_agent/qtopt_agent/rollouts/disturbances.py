@@ -33,7 +33,7 @@ class Disturbance:
 
 
 def _moved(camera: Camera) -> Camera:
-    return replace(camera, position=(camera.position[0] + 0.01, *camera.position[1:]))
+    return replace(camera, position=(camera.position[0], camera.position[1] + 0.01, camera.position[2]))
 
 
 def _narrower(camera: Camera) -> Camera:
@@ -46,8 +46,8 @@ DISTURBANCES = {
         "1/f noise on all surfaces, half of a colour",
         only(textured=1.0, patterns="noise", pattern_period=(0.08, 0.08), pattern_contrast=(0.5, 0.5)),
     ),
-    "warm": Disturbance("red 1.42 times, blue divided by it", only(warmth=(0.35, 0.35))),
-    "cold": Disturbance("blue 1.42 times, red divided by it", only(warmth=(-0.35, -0.35))),
+    "warm": Disturbance("red 1.22 times, blue divided by it", only(warmth=(0.2, 0.2))),
+    "cold": Disturbance("blue 1.22 times, red divided by it", only(warmth=(-0.2, -0.2))),
     "dark": Disturbance("half the light", only(exposure=(-1.0, -1.0))),
     "bright": Disturbance("twice the light, whatever that burns out", only(exposure=(1.0, 1.0))),
     "noise": Disturbance("16 grey levels a pixel", only(pixel_noise=(16.0, 16.0))),
@@ -55,7 +55,7 @@ DISTURBANCES = {
     "jpeg": Disturbance("quality 30", only(jpeg=1.0, jpeg_quality=(30, 30))),
     "grey": Disturbance("no colours", only(saturation=(0.0, 0.0))),
     "late": Disturbance("pictures one step old", only(picture_age=(1.0, 1.0))),
-    "moved": Disturbance("camera 1 cm along x", camera=_moved),
+    "moved": Disturbance("camera 1 cm beside the jaw, along y", camera=_moved),
     "narrow": Disturbance("focal length 1.1 times", camera=_narrower),
     "slippery": Disturbance("half the friction", only(friction=(0.5, 0.5))),
     "inexact": Disturbance("motions off by 20 % of their length", only(motion_error=(0.2, 0.2))),

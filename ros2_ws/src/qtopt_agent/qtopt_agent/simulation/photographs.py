@@ -78,4 +78,4 @@ def _compressed(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
     with Image.open(file, formats=["JPEG"]) as read:
-        return np.asarray(read)
+        return np.array(read)  # which may be written to
