@@ -22,6 +22,9 @@ FAMILIES: dict[str, dict[str, Family]] = {
 SPLITS = f"{', '.join(list(FAMILIES)[:-1])} or {list(FAMILIES)[-1]}"
 """Their names in words."""
 
+FLAT_AND_TALL = ("household", "household-validation", "test")
+"""Splits with things that must be reached for lower, and lifted higher, than compact-1 was trained on."""
+
 _BELOW_START = 0.02  # m between the tallest object and the lowest place where the finger tips start, at least
 _OF_BIN = 0.7  # of the bin's shorter side: the longest object
 

@@ -103,25 +103,21 @@ def prism(sides: int, radius: float, top: float, height: float) -> Part:
 
 
 def walls(corners: Array, top: float, height: float, thickness: float) -> list[Part]:
-    """Upright walls around the corners [N, 2] of a convex floor, outer sides first; `top` as in `prism`; m."""
-    inner = corners * (1 - thickness / np.linalg.norm(corners, axis=1, keepdims=True))
-    low, high = np.full((4, 1), -height / 2), np.full((4, 1), height / 2)
-    parts = []
-    for k in range(len(corners)):
-        sides = np.concatenate([each[[k - 1, k]] for each in (corners, inner)])
-        # The wall stays as thick at the top as at the bottom.
-        above = np.concatenate([corners[[k - 1, k]] * top, corners[[k - 1, k]] * top - sides[:2] + sides[2:]])
-        parts.append(Part("mesh", vertices=np.concatenate([np.hstack([sides, low]), np.hstack([above, high])])))
-    return parts
+    """A wall on each side of the convex polygon of `corners` [N, 2]; `top`: its size above over that below; m."""
+    inwards = -corners / np.linalg.norm(corners, axis=1, keepdims=True) * thickness
+    outer = (
+        np.column_stack([size * corners, np.full(len(corners), z)]) for size, z in ((1, -height / 2), (top, height / 2))
+    )
+    rings = [ring + step for ring in outer for step in (0, np.column_stack([inwards, np.zeros(len(corners))]))]
+    return [Part("mesh", vertices=np.concatenate([ring[[k - 1, k]] for ring in rings])) for k in range(len(corners))]
 
 
 def vessel(corners: Array, top: float, height: float, thickness: float) -> list[Part]:
-    """Walls as above on a floor as thick as they are."""
+    """Walls as above that stand on a floor as thick as they are: what lies on the table is one piece, not many."""
     low = np.column_stack([corners, np.full(len(corners), -height / 2)])
-    return [
-        Part("mesh", vertices=np.concatenate([low, low + np.array([0, 0, thickness])])),
-        *walls(corners, top, height, thickness),
-    ]
+    floor = Part("mesh", vertices=np.concatenate([low, low + np.array([0, 0, thickness])]))
+    up = (0.0, 0.0, thickness / 2)
+    return [floor, *(replace(wall, position=up) for wall in walls(corners, top, height - thickness, thickness))]
 
 
 def polygon(sides: int, across: float) -> Array:

@@ -7,7 +7,7 @@ from qtopt_agent.simulation.parts import Family, Part, polygon, prism, turned, v
 
 def _ring(rng: np.random.Generator, width: float) -> list[Part]:
     """Lies flat; there is nothing in its middle."""
-    return walls(polygon(10, width), 1.0, rng.uniform(0.012, 0.025), rng.uniform(0.007, 0.011))
+    return walls(polygon(8, width), 1.0, rng.uniform(0.012, 0.025), rng.uniform(0.007, 0.011))
 
 
 def _banana(rng: np.random.Generator, width: float) -> list[Part]:
