@@ -53,15 +53,13 @@ def _euler(turn: Array) -> tuple[float, float, float]:
 
 def scaled(parts: list[Part], factor: float) -> list[Part]:
     """The parts, all lengths `factor` times as large."""
-    return [
-        replace(
-            part,
-            size=tuple(factor * length for length in part.size),
-            position=tuple(factor * length for length in part.position),
-            vertices=None if part.vertices is None else factor * part.vertices,
-        )
-        for part in parts
-    ]
+    found = []
+    for part in parts:
+        x, y, z = part.position
+        size, place = tuple(factor * length for length in part.size), (factor * x, factor * y, factor * z)
+        vertices = None if part.vertices is None else factor * part.vertices
+        found.append(replace(part, size=size, position=place, vertices=vertices))
+    return found
 
 
 def is_flat(points: Array) -> bool:

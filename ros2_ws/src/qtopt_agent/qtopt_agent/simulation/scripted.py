@@ -59,7 +59,7 @@ class ScriptedPolicy:
         """Whether something may be in the jaw that is not clear of the walls, and there is room to lift it."""
         height, top = float(state["height_m"]), float(privileged[6])
         bottom = 2 * (height + float(privileged[2])) - top
-        return bottom < self._clear and state["aperture_m"] > _SHUT and height < self._highest
+        return bottom < self._clear and float(state["aperture_m"]) > _SHUT and height < self._highest
 
     def _reach(self, privileged: np.ndarray, state: dict[str, np.float32]) -> Action:
         x, y, z, cos2, sin2, _, top = (float(v) for v in privileged)

@@ -1,5 +1,7 @@
 """What `household` has beyond `train`: things as in kitchens and stores, up to the width that the jaw can close on."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from qtopt_agent.simulation.parts import Family, Part, polygon, prism, turned, vessel
@@ -29,10 +31,9 @@ def _can(rng: np.random.Generator, width: float) -> list[Part]:
 def _bottle(rng: np.random.Generator, width: float) -> list[Part]:
     radius, half, neck, shoulder = width / 2, rng.uniform(0.028, 0.042), rng.uniform(0.010, 0.018), 0.015
     slim = rng.uniform(0.35, 0.55)
-    slope = prism(12, radius, slim, shoulder)
     bottle = [
         Part("cylinder", (radius, half)),
-        Part("mesh", position=(0, 0, half + shoulder / 2), vertices=slope.vertices),
+        replace(prism(12, radius, slim, shoulder), position=(0, 0, half + shoulder / 2)),
         Part("cylinder", (slim * radius, neck), (0, 0, half + shoulder + neck)),
     ]
     return turned(bottle, _LYING) if rng.random() < 0.5 else bottle

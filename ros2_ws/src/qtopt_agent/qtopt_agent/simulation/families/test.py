@@ -1,5 +1,7 @@
 """What `test` draws from: shapes unlike all others, at which nobody looks before a model's one evaluation."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from qtopt_agent.simulation.parts import Family, Part, polygon, prism, turned, vessel, walls
@@ -31,8 +33,9 @@ def _banana(rng: np.random.Generator, width: float) -> list[Part]:
 def _hourglass(rng: np.random.Generator, width: float) -> list[Part]:
     """Stands, narrowest half way up."""
     height, waist = rng.uniform(0.025, 0.040), rng.uniform(0.4, 0.65)
-    half = prism(12, width / 2, waist, height).vertices
-    return [Part("mesh", position=(0, 0, s * height / 2), vertices=half * (1, 1, -s)) for s in (-1, 1)]
+    lower = prism(12, width / 2, waist, height)
+    (upper,) = turned([lower], (np.pi, 0, 0))
+    return [replace(lower, position=(0, 0, -height / 2)), replace(upper, position=(0, 0, height / 2))]
 
 
 def _stool(rng: np.random.Generator, width: float) -> list[Part]:
@@ -78,9 +81,9 @@ def _stairs(rng: np.random.Generator, width: float) -> list[Part]:
 
 
 def _jack(rng: np.random.Generator, width: float) -> list[Part]:
-    """Three rods through one another at right angles, on three of their tips."""
-    radius = rng.uniform(0.006, 0.009)
-    rods = [Part("capsule", (radius, width / 2), euler=e) for e in ((0, 0, 0), (np.pi / 2, 0, 0), (0, np.pi / 2, 0))]
+    """Three square rods through one another at right angles, on three of their ends."""
+    thin = rng.uniform(0.005, 0.008)
+    rods = [Part("box", tuple(np.where(np.arange(3) == axis, width / 2, thin))) for axis in range(3)]
     # The diagonal of their cube comes to stand upright.
     return turned(turned(rods, (0.0, 0.0, np.pi / 4)), (0.0, -np.arctan(np.sqrt(2)), 0.0))
 
