@@ -14,7 +14,7 @@ VALIDATION = {"train": "validation", "household": "household-validation"}
 
 
 class Evaluations:
-    """Each of `episodes` grasps at `objects`, learned from, and at the validation ones; the same for every one of a run.
+    """Each of `episodes` grasps at `objects` and at their validation ones, the same for every one of a run.
 
     success: the newest rates, by split. What is evaluated lies in `out` until both are known.
     """

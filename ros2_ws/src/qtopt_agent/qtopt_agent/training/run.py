@@ -118,8 +118,8 @@ class Training:
             raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
         (out / "preset.yaml").write_text(yaml_text(preset.to_json()))  # for people; the checkpoint has its own
         self._ordered = self.store.episodes_added
-        episodes = preset.housekeeping.evaluate_episodes if actors else 0
-        self._evaluations = Evaluations(out, preset.collection.objects, episodes, self.seed)
+        grasps = preset.housekeeping.evaluate_episodes if actors else 0
+        self._evaluations = Evaluations(out, preset.collection.objects, grasps, self.seed)
         self._started = time.monotonic()
         if not resume:
             self.save()  # from here on the run can be resumed
