@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-SPLITS = {"train": ":", "validation": "-"}
+SPLITS = {"train": ":", "validation": "-", "household": ":", "household-validation": "-"}
 ONLINE = "success/online"
 
 
@@ -45,6 +45,8 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
         axes.plot(minutes, success, color=colour, alpha=0.35, label=f"{run['run']}, last 200 while exploring")
         for split, style in SPLITS.items():
             points = [e for e in run["evaluations"] if e["objects"] == split]
+            if not points:
+                continue
             minutes = [e["minutes"] for e in points]
             successes = [e["success"] for e in points]
             axes.plot(minutes, successes, style, marker=".", color=colour, label=f"{run['run']}, {split}")

@@ -11,7 +11,8 @@ from qtopt_agent.gazebo.objects import objects_sdf
 from qtopt_agent.simulation import object_source
 from qtopt_agent.simulation.layout import Layout, lay_out
 from qtopt_agent.simulation.mesh_files import read_mesh
-from qtopt_agent.simulation.objects import FAMILIES, rotation
+from qtopt_agent.simulation.objects import FAMILIES
+from qtopt_agent.simulation.parts import rotation
 
 
 def turned(pose: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from qtopt_agent.gazebo.bridge import HAND, JOINTS, bridge_config, joint_topic
 from qtopt_agent.gazebo.release import FORTRESS, HARMONIC, Release
 from qtopt_agent.gazebo.world import PARK_HEIGHT, world_sdf
 from qtopt_agent.simulation.layout import Appearance
-from qtopt_agent.simulation.objects import rotation, sample_object
+from qtopt_agent.simulation.objects import sample_object
+from qtopt_agent.simulation.parts import rotation
 from qtopt_agent.simulation.scene import build_model
 
 

@@ -7,7 +7,8 @@ from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.simulation import make_robot
-from qtopt_agent.simulation.objects import ObjectSpec, Part, surface_points
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.parts import Part, surface_points
 from qtopt_agent.simulation.robot import SimulatedRobot
 
 BIN, OBJECT, PAD = 0, 1, 2  # groups of the geoms

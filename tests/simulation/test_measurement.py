@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, measure
-from qtopt_agent.simulation.objects import Part, surface_points
+from qtopt_agent.simulation.parts import Part, surface_points
 
 BRICK = surface_points([Part("box", (0.01, 0.04, 0.015))])  # long axis along y
 

@@ -272,7 +272,7 @@ def test_the_first_by_name_are_taken_from_folders_below(folder: Path) -> None:
 
 
 def test_objects_that_are_neither_split_nor_folder_of_meshes_are_refused(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="'heldout': expected train, validation, held-out or a folder"):
+    with pytest.raises(InvalidInput, match=r"'heldout': expected train, .* or test, or a folder"):
         make_robot(LOWDIM, "heldout")
     with pytest.raises(InvalidInput, match=r"no \.obj, \.stl, \.ply, \.glb file"):
         make_robot(LOWDIM, str(folder))

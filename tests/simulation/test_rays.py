@@ -8,7 +8,8 @@ from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS
 from qtopt_agent.core.profile import COMPACT, PROFILES, Profile
 from qtopt_agent.simulation import PRIVILEGED_NAMES
 from qtopt_agent.simulation.layout import SKY
-from qtopt_agent.simulation.objects import ObjectSpec, Part, surface_points
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.parts import Part, surface_points
 from qtopt_agent.simulation.rays import AMBIENT, RayCamera
 from qtopt_agent.simulation.robot import SimulatedRobot
 

@@ -11,9 +11,11 @@ from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.cell import EMBEDDED, Bin, Cell, Jaw, Workspace
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
+from qtopt_agent.simulation.objects import FAMILIES
 from qtopt_agent.simulation.robot import SimulatedRobot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 
@@ -34,10 +36,16 @@ def _bytes(episode: Episode) -> bytes:
     return b"".join(np.asarray(value).tobytes() for value in values)
 
 
+def _seen(privileged: list[float], **state: float) -> Observation:
+    """What the script is told; `state` by name, else 0."""
+    values = np.array([state.get(name, 0) for name in LOWDIM.observation.state_names], np.float32)
+    return Observation(np.zeros((0, 0, 3), np.uint8), values, 0.0, np.array(privileged, np.float32))
+
+
 def _lifted(seed: int, objects: str = "train") -> SimulatedRobot:
     """A robot that holds an object up, or as near as the script got."""
     robot = make_robot(LOWDIM, objects)
-    policy = ScriptedPolicy(LOWDIM, clumsiness=0)
+    policy = ScriptedPolicy(LOWDIM, clumsiness=0, objects=objects)
     observation = robot.reset(seed)
     for _ in range(LOWDIM.max_steps):
         action = Action.from_vector(policy.decide(observation, np.random.default_rng(0)).action)
@@ -174,9 +182,24 @@ def test_a_motion_at_which_the_physics_diverges_is_undone(monkeypatch: pytest.Mo
     assert robot.execute(action).translation.any() and robot.pose()[2] < height - 0.02  # and it goes on
 
 
-@pytest.mark.parametrize("objects", ["train", "validation", "held-out"])
+@pytest.mark.parametrize("objects", FAMILIES)
 def test_the_script_without_errors_lifts_most_objects(objects: str) -> None:
     assert sum(_lifted(seed, objects).succeeded() for seed in range(20)) >= 16
+
+
+def test_the_script_reaches_under_a_plates_rim_but_not_for_what_compact_1_learned_from() -> None:
+    seen = _seen([0, 0, 0.005 - 0.02, 0, 0, 0.05, 0.01], aperture_m=0.085, height_m=0.02)
+    for objects, lowest in (("train", 0.008), ("held-out", 0.008), ("household", 0.004), ("test", 0.004)):
+        policy = ScriptedPolicy(LOWDIM, clumsiness=0, objects=objects)
+        down = policy.decide(seen, np.random.default_rng(0)).action[2]
+        assert 0.02 + down == pytest.approx(lowest, abs=1e-6)
+
+
+def test_a_tall_thing_is_lifted_until_it_is_clear_of_the_walls() -> None:
+    seen = _seen([0, 0, 0, 0, 0, 0.05, 0.12 + 0.07], aperture_m=0.05, height_m=0.12, closed=1)  # 14 cm tall
+    for objects, ends in (("train", True), ("household", False)):
+        policy = ScriptedPolicy(LOWDIM, clumsiness=0, objects=objects)
+        assert Action.from_vector(policy.decide(seen, np.random.default_rng(0)).action).terminate == ends
 
 
 def test_the_clumsy_script_fails_and_succeeds_often() -> None:
@@ -230,4 +253,5 @@ def test_another_cells_hand_stays_in_its_workspace_and_holds_what_its_jaw_takes(
         for _ in range(12):
             robot.execute(Action(np.array([0.06, 0.0, -0.06], np.float32), 0.5))
             x, y, z = robot.pose()[:3]
-            assert abs(x) < 0.302 and abs(y) < 0.202 and z > 0.0
+            # Objects under way to a wall push it aside a little.
+            assert abs(x) < 0.31 and abs(y) < 0.21 and z > 0.0

@@ -82,6 +82,11 @@ def test_evaluations_come_at_fixed_steps_and_at_the_end_on_both_splits(run):
     assert not list(run.glob("evaluated-*"))  # weights kept for evaluations under way only
 
 
+def test_a_run_on_household_objects_is_evaluated_on_their_validation_objects(tmp_path):
+    outcome = Training(small(steps=20, objects="household"), tmp_path, seed=3, actors=1).run()
+    assert set(outcome.success) == {"household", "household-validation"}
+
+
 def test_every_evaluation_is_told_where_there_is_no_terminal_too(tmp_path, capsys):
     Training(small(steps=20), tmp_path, seed=3, actors=1).run()
     told = capsys.readouterr().err

@@ -14,7 +14,12 @@ NewestModel = Annotated[
     Path | None, typer.Option(show_default="newest released", help="A model: its folder, or a released one's name.")
 ]
 Clutter = Annotated[str, typer.Option(help="Objects in the bin: a number, or fewest-most as in 1-5.")]
-Objects = Annotated[str, typer.Option(help="train, validation or held-out shape families, or a folder of meshes.")]
+Objects = Annotated[
+    str,
+    typer.Option(
+        help="Shapes (train, validation, held-out, household, household-validation, test) or a folder of meshes."
+    ),
+]
 MaxMeshes = Annotated[
     int | None, typer.Option(min=1, show_default="all", help="Use only so many meshes of the folder, by name.")
 ]

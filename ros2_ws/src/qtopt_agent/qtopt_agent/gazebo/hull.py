@@ -5,7 +5,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.simulation.objects import is_flat
+from qtopt_agent.simulation.parts import is_flat
 
 
 def convex_hull(points: NDArray[np.float64]) -> trimesh.Trimesh:

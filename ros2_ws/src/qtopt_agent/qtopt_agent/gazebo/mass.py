@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.gazebo.hull import convex_hull
-from qtopt_agent.simulation.objects import ObjectSpec, Part, rotation
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.parts import Part, rotation
 
 Array = NDArray[np.float64]
 

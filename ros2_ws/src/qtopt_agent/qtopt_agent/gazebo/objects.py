@@ -12,7 +12,7 @@ from qtopt_agent.gazebo.mass import mass_properties
 from qtopt_agent.gazebo.world import PAD_FRICTION, inertial, solid
 from qtopt_agent.simulation.layout import Layout
 from qtopt_agent.simulation.markup import numbers
-from qtopt_agent.simulation.objects import Part, rotation
+from qtopt_agent.simulation.parts import Part, rotation
 
 
 def objects_sdf(layout: Layout, folder: Path) -> str:

@@ -67,7 +67,7 @@ _GRASP = (
     Argument(
         "objects",
         "held-out",
-        "Simulators: train, validation or held-out shape families, or a folder of meshes.",
+        "Simulators: a split of shape families, as train or held-out, or a folder of meshes.",
         path=True,
     ),
     Argument("clutter", "1", "Simulators: objects in the bin, a number or fewest-most as in 1-5."),

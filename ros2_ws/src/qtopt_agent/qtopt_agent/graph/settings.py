@@ -56,7 +56,9 @@ CAMERA = (
     Parameter("frame_id", "camera_optical_frame", "Frame of the pictures, z forward."),
 )
 _OBJECTS = (
-    Parameter("objects", "held-out", "train, validation or held-out shape families, or a folder of meshes.", path=True),
+    Parameter(
+        "objects", "held-out", "A split of shape families, as train or held-out, or a folder of meshes.", path=True
+    ),
     Parameter("clutter", [1, 1], "Fewest and most objects in the bin.", 1, MOST),
 )
 _SIMULATED = _arm(base_frame="world", pose_topic=topics.POSE, joint_states_topic=topics.JOINT_STATES)

@@ -193,7 +193,7 @@ def _make_policy(plan: RolloutPlan) -> Policy:
     if name == "scripted":
         from qtopt_agent.simulation.scripted import ScriptedPolicy
 
-        return ScriptedPolicy(profile)
+        return ScriptedPolicy(profile, objects=plan.objects)
     import torch
 
     from qtopt_agent.models.folder import load, load_policy_pt

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.looks import PLAIN, Looks
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.simulation.layout import ObjectSource
 from qtopt_agent.simulation.measurement import PRIVILEGED_NAMES, PRIVILEGED_SIZE
-from qtopt_agent.simulation.objects import FAMILIES, sample_object
+from qtopt_agent.simulation.objects import FAMILIES, SPLITS, sample_object
 
 if TYPE_CHECKING:  # it brings MuJoCo, which Gazebo's side does without
     from qtopt_agent.simulation.robot import SimulatedRobot
@@ -36,20 +37,21 @@ def make_robot(
 ) -> "SimulatedRobot":
     """A simulated robot over a bin with `clutter` (fewest, most) objects.
 
-    `objects`: a split of the generator (train, validation or held-out) or a folder of meshes, of which the
+    `objects`: a split of the generator (a key of FAMILIES) or a folder of meshes, of which the
     first `max_meshes` by name are used. `renderer`: "rays", or "egl" where the system has it, faster on large images.
     `looks`: what varies from one episode to the next beside objects, places, colours and light; only "rays" draw looks
     that are not plain. Raises InvalidInput on anything else.
     """
     from qtopt_agent.simulation.robot import SimulatedRobot
 
-    return SimulatedRobot(profile, object_source(objects, max_meshes), clutter, renderer, looks)
+    source = object_source(objects, max_meshes, cell=profile.cell)
+    return SimulatedRobot(profile, source, clutter, renderer, looks)
 
 
 def check_objects(objects: str) -> None:
     """Raise InvalidInput where `objects` is neither a split of shape families nor a folder."""
     if objects not in FAMILIES and not os.path.isdir(objects):
-        raise InvalidInput(f"objects {objects!r}: expected {', '.join(FAMILIES)} or a folder of meshes")
+        raise InvalidInput(f"objects {objects!r}: expected {SPLITS}, or a folder of meshes")
 
 
 def prepare_objects(
@@ -63,11 +65,14 @@ def prepare_objects(
 
 
 def object_source(
-    objects: str, max_meshes: int | None = None, on_mesh: Callable[[int, int], None] | None = None
+    objects: str,
+    max_meshes: int | None = None,
+    on_mesh: Callable[[int, int], None] | None = None,
+    cell: Cell = EMBEDDED,
 ) -> ObjectSource:
     """Draws objects for make_robot, whose arguments these are. Only a folder of meshes needs MuJoCo."""
     if objects in FAMILIES:
-        return lambda rng: sample_object(objects, rng)
+        return lambda rng: sample_object(objects, rng, cell)
     check_objects(objects)
     from qtopt_agent.simulation.meshes import load_meshes
 

@@ -9,7 +9,7 @@ import trimesh
 import vhacdx
 from numpy.typing import NDArray
 
-from qtopt_agent.simulation.objects import is_flat
+from qtopt_agent.simulation.parts import is_flat
 
 Array = NDArray[np.float64]
 Faces = NDArray[np.int64]

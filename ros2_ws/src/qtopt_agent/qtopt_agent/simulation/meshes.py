@@ -21,7 +21,8 @@ from qtopt_agent.simulation.convex import convex_parts
 from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import Appearance
 from qtopt_agent.simulation.mesh_files import FORMATS, read_file, read_mesh
-from qtopt_agent.simulation.objects import ObjectSpec, Part
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.parts import Part
 from qtopt_agent.simulation.scene import build_model
 
 Array = NDArray[np.float64]

@@ -189,7 +189,7 @@ class _Worker:
 
     def _policy(self, order: Order) -> Policy:
         if order.weights is None:
-            return ScriptedPolicy(self._profile)
+            return ScriptedPolicy(self._profile, objects=order.objects)
         version = (order.weights, os.stat(order.weights).st_mtime_ns)
         if version != self._loaded:
             load_weights(Path(order.weights), self._network)

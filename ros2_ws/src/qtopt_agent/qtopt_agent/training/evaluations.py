@@ -9,18 +9,20 @@ from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.q_functions import QFunction
 from qtopt_agent.training.actors import ActorPool, Order, Result
 
-SPLITS = ("train", "validation")  # of objects
+VALIDATION = {"train": "validation", "household": "household-validation"}
+"""For each split of objects to learn from, the one beside it."""
 
 
 class Evaluations:
-    """Each of `episodes` grasps on either split, the same for every one of a run.
+    """Each of `episodes` grasps at `objects` and at their validation ones, the same for every one of a run.
 
     success: the newest rates, by split. What is evaluated lies in `out` until both are known.
     """
 
-    def __init__(self, out: Path, episodes: int, seed: int) -> None:
+    def __init__(self, out: Path, objects: str, episodes: int, seed: int) -> None:
         self.success: dict[str, float] = {}
         self._out, self._episodes, self._seed = out, episodes, seed
+        self._splits = (objects, VALIDATION[objects])
         self._under_way: dict[tuple[int, str], list[bool]] = {}
 
     def __bool__(self) -> bool:
@@ -33,7 +35,7 @@ class Evaluations:
             return
         weights = self._weights(step)
         save_weights(weights, acting)
-        for objects in SPLITS:
+        for objects in self._splits:
             self._under_way[step, objects] = []
             for i in range(self._episodes):
                 pool.submit(Order(objects, derived_seed(self._seed, 1, i), str(weights), evaluation=step))

@@ -32,7 +32,7 @@ from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.training.actors import ActorPool, Order
-from qtopt_agent.training.evaluations import Evaluations
+from qtopt_agent.training.evaluations import VALIDATION, Evaluations
 from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
 
 SCALARS_EVERY = 100  # steps
@@ -118,7 +118,8 @@ class Training:
             raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
         (out / "preset.yaml").write_text(yaml_text(preset.to_json()))  # for people; the checkpoint has its own
         self._ordered = self.store.episodes_added
-        self._evaluations = Evaluations(out, preset.housekeeping.evaluate_episodes if actors else 0, self.seed)
+        grasps = preset.housekeeping.evaluate_episodes if actors else 0
+        self._evaluations = Evaluations(out, preset.collection.objects, grasps, self.seed)
         self._started = time.monotonic()
         if not resume:
             self.save()  # from here on the run can be resumed
@@ -219,7 +220,7 @@ class Training:
 
     def _next_order(self) -> Order:
         number, self._ordered = self._ordered, self._ordered + 1
-        order = Order("train", derived_seed(self.seed, 0, number))
+        order = Order(self.preset.collection.objects, derived_seed(self.seed, 0, number))
         collection, exploration = self.preset.collection, self.preset.exploration
         scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
         chance = np.random.default_rng(order.seed)
@@ -260,7 +261,7 @@ class Training:
 
     def _describe(self, rates: dict[str, float]) -> str:
         online = self.store.success_rate(ON_POLICY) if self.store.transitions(ON_POLICY) else float("nan")
-        validation = self._evaluations.success.get("validation", float("nan"))
+        validation = self._evaluations.success.get(VALIDATION[self.preset.collection.objects], float("nan"))
         return (
             f"{rates['speed/steps_per_s']:.0f} steps/s  {self.store.episodes_added} episodes "
             f"({rates['speed/episodes_per_s']:.0f}/s)  success {online:.0%} online, {validation:.0%} validation"

@@ -1,0 +1,1 @@
+"""Families of shapes, a file for each set that is trained on, chosen by or measured on."""
