@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qtopt_agent.core.cell import Camera, Cell
 from qtopt_agent.core.cell_boxes import WALL_THICKNESS
 from qtopt_agent.core.looks import Looks
-from qtopt_agent.simulation.objects import Part
+from qtopt_agent.simulation.parts import Part
 from qtopt_agent.simulation.photographs import Photograph
 from qtopt_agent.simulation.textures import Surfaces
 

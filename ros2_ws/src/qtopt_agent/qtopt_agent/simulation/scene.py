@@ -12,7 +12,8 @@ from qtopt_agent.simulation.engine import mujoco
 from qtopt_agent.simulation.layout import SKY, Appearance
 from qtopt_agent.simulation.looks import Look, Shapes
 from qtopt_agent.simulation.markup import numbers
-from qtopt_agent.simulation.objects import ObjectSpec, Part
+from qtopt_agent.simulation.objects import ObjectSpec
+from qtopt_agent.simulation.parts import Part
 
 VIEW = "view"  # the cell's camera
 FINGER_ARMATURE = 0.2  # kg, of the drive behind each finger; with less, fingers chatter on some objects at this step
