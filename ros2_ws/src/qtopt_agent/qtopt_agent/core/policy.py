@@ -1,7 +1,8 @@
 """What chooses actions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +32,21 @@ class Policy(Protocol):
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """Choose an action for one observation. All randomness comes from `rng`."""
         ...
+
+
+@runtime_checkable
+class BatchPolicy(Policy, Protocol):
+    """A policy that decides for several observations in less time than for one after the other."""
+
+    def decide_all(self, observations: Sequence[Observation], rngs: Sequence[np.random.Generator]) -> list[Decision]:
+        """One decision for each observation, with the randomness of the generator at its place."""
+        ...
+
+
+def decide_all(
+    policy: Policy, observations: Sequence[Observation], rngs: Sequence[np.random.Generator]
+) -> list[Decision]:
+    """One decision for each observation, at once where `policy` can."""
+    if isinstance(policy, BatchPolicy):
+        return policy.decide_all(observations, rngs)
+    return [policy.decide(observation, rng) for observation, rng in zip(observations, rngs, strict=True)]

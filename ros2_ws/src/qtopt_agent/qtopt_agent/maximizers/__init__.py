@@ -3,6 +3,7 @@
 from qtopt_agent.maximizers.base import AskTell, Maximizer, Maximum
 from qtopt_agent.maximizers.cem import CEM, ICEM
 from qtopt_agent.maximizers.cma_es import CMAES
+from qtopt_agent.maximizers.draws import Generators
 from qtopt_agent.maximizers.factory import make_maximizer
 from qtopt_agent.maximizers.gradient import GradientAscent
 from qtopt_agent.maximizers.grid import Grid
@@ -15,6 +16,7 @@ __all__ = [
     "CMAES",
     "ICEM",
     "AskTell",
+    "Generators",
     "GradientAscent",
     "Grid",
     "Maximizer",

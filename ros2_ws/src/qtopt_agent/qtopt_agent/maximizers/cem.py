@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.base import AskTell, check_finite
+from qtopt_agent.maximizers.draws import normal, uniform
 
 
 class Search(NamedTuple):
@@ -97,10 +98,10 @@ class CEM(AskTell):
         if iteration == self.iterations:
             return self.code.decode(mean, mode)
         batch, n = search.mean.shape[0], self.populations[iteration]
-        normal = torch.randn([batch, n, search.mean.shape[1]], generator=generator).to(mean.device)
-        uniform = torch.rand([batch, n, 1], generator=generator).to(mean.device)
-        unit = mean + search.std.unsqueeze(1) * normal
-        choice = (uniform > search.probability.cumsum(-1)[:, :-1].unsqueeze(1)).sum(-1)
+        offset = normal([batch, n, search.mean.shape[1]], generator).to(mean.device)
+        chance = uniform([batch, n, 1], generator).to(mean.device)
+        unit = mean + search.std.unsqueeze(1) * offset
+        choice = (chance > search.probability.cumsum(-1)[:, :-1].unsqueeze(1)).sum(-1)
         if self.add_mean and iteration == self.iterations - 1:
             unit = torch.cat([unit[:, 1:], mean], 1)
             choice = torch.cat([choice[:, 1:], mode], 1)

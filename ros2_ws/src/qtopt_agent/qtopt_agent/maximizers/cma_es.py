@@ -9,6 +9,7 @@ from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.base import AskTell, check_finite
 from qtopt_agent.maximizers.covariance_adaptation import CovarianceAdaptation, Gaussian
+from qtopt_agent.maximizers.draws import normal, uniform
 
 
 class AdaptingSearch(NamedTuple):
@@ -65,10 +66,10 @@ class CMAES(AskTell):
     def ask(self, search: AdaptingSearch, iteration: int, generator: torch.Generator) -> Tensor:
         """Actions [B, N, A] to score in this generation."""
         batch, device = search.logit.shape[0], search.logit.device
-        normal = torch.randn([batch, self.samples, self.code.unit_size], generator=generator).to(device)
-        uniform = torch.rand([batch, self.samples, 1], generator=generator).to(device)
-        unit = self.core.sample(search.gaussian, normal.double())
-        choice = (uniform > search.probability.cumsum(-1)[:, :-1].unsqueeze(1)).sum(-1)
+        offset = normal([batch, self.samples, self.code.unit_size], generator).to(device)
+        chance = uniform([batch, self.samples, 1], generator).to(device)
+        unit = self.core.sample(search.gaussian, offset.double())
+        choice = (chance > search.probability.cumsum(-1)[:, :-1].unsqueeze(1)).sum(-1)
         return self.code.decode(unit.float(), choice)
 
     def tell(self, search: AdaptingSearch, iteration: int, actions: Tensor, logits: Tensor) -> AdaptingSearch:

@@ -8,6 +8,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import Maximum, check_finite
 from qtopt_agent.maximizers.cem import CEM
+from qtopt_agent.maximizers.draws import normal, uniform
 from qtopt_agent.q_functions.base import QFunction
 
 
@@ -52,11 +53,11 @@ class PolicyWeightCEM(nn.Module):
         best_action, best_logit = features.new_zeros([batch, code.action_size]), features.new_full([batch], -torch.inf)
         stats = []
         for _ in range(self.iterations):
-            normal = torch.randn([batch, self.samples, *shape[1:]], generator=generator).to(device)
-            uniform = torch.rand([batch, self.samples, 1], generator=generator).to(device)
-            weights = mean[:, None] + std[:, None] * normal
+            offset = normal([batch, self.samples, *shape[1:]], generator).to(device)
+            chance = uniform([batch, self.samples, 1], generator).to(device)
+            weights = mean[:, None] + std[:, None] * offset
             unit = (weights * features[:, None, None]).sum(-1)
-            choice = (uniform > probability.cumsum(-1)[:, None, :-1]).sum(-1)
+            choice = (chance > probability.cumsum(-1)[:, None, :-1]).sum(-1)
             actions = code.decode(unit, choice)
             logits = q.evaluate(embedding, state, actions)
             check_finite(logits)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.maximizers.base import AskTell, Maximum, best_of, nothing_yet
+from qtopt_agent.maximizers.draws import integers, uniform
 
 
 class RandomShooting(AskTell):
@@ -39,8 +40,8 @@ class RandomShooting(AskTell):
         """Uniform actions [B, N, A]: every bound, angle and mode alike."""
         code = self.code
         shape = [search.logit.shape[0], self.samples]
-        unit = torch.rand([shape[0], shape[1], code.unit_size], generator=generator) * 2 - 1
-        choice = torch.randint(code.choices, shape, generator=generator)
+        unit = uniform([shape[0], shape[1], code.unit_size], generator) * 2 - 1
+        choice = integers(code.choices, shape, generator)
         return code.decode(unit.to(search.logit.device), choice.to(search.logit.device))
 
     def tell(self, search: Maximum, iteration: int, actions: Tensor, logits: Tensor) -> Maximum:

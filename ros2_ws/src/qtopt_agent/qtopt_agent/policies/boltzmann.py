@@ -1,5 +1,7 @@
 """The policy that takes good actions more often, and the best ones most often."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers import AskTell, Maximizer
-from qtopt_agent.policies.greedy import as_batch, draw_seed
+from qtopt_agent.policies.greedy import as_batch, draw_generators
 from qtopt_agent.q_functions import QFunction
 
 
@@ -21,8 +23,13 @@ class BoltzmannPolicy:
     choice is unknown, because the search itself is random.
     """
 
-    def __init__(self, q: QFunction, maximizer: Maximizer, profile: Profile, temperature: float) -> None:
-        """`temperature` is in units of Q. Raises InvalidInput unless positive, or if `maximizer` draws no samples."""
+    def __init__(
+        self, q: QFunction, maximizer: Maximizer, profile: Profile, temperature: float, fewest: int = 1
+    ) -> None:
+        """`temperature` is in units of Q, `fewest` as in GreedyPolicy.
+
+        Raises InvalidInput where `temperature` is not positive, or `maximizer` draws no samples.
+        """
         if not 0 < temperature < np.inf:
             raise InvalidInput(f"temperature {temperature}: expected a positive number")
         if not isinstance(maximizer, AskTell):
@@ -32,13 +39,21 @@ class BoltzmannPolicy:
         self._maximizer = maximizer
         self._spec = profile.observation
         self._temperature = temperature
+        self._fewest = fewest
 
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """One of the actions found. Raises InvalidInput on a wrong observation or a Q that is not finite."""
-        image, state = as_batch(observation, self._spec)
-        generator = torch.Generator().manual_seed(draw_seed(rng))
+        return self.decide_all([observation], [rng])[0]
+
+    def decide_all(self, observations: Sequence[Observation], rngs: Sequence[np.random.Generator]) -> list[Decision]:
+        """One of the actions found for each observation. Raises as `decide`."""
+        image, state = as_batch(observations, self._spec, self._fewest)
+        generators = draw_generators(rngs, self._fewest)
         with torch.inference_mode():
-            actions, q = self._candidates(self._q.encode(image), state, generator)
+            actions, q = self._candidates(self._q.encode(image), state, generators)
+        return [self._draw(*found) for found in zip(actions, q, rngs, strict=False)]  # none for what fills up
+
+    def _draw(self, actions: Tensor, q: Tensor, rng: np.random.Generator) -> Decision:
         # Float64 as rng.choice wants it: float32 probabilities sum to 1 too roughly.
         logits = q.double().numpy() / self._temperature
         probability = np.exp(logits - logits.max())
@@ -46,9 +61,9 @@ class BoltzmannPolicy:
         return Decision(actions[chosen].numpy(), float(q[chosen]))
 
     def _candidates(self, embedding: Tensor, state: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Actions [N, A] of the last round and the best before it, with their Q [N]."""
+        """Actions [B, N, A] of the last round and the best before it, with their Q [B, N]."""
         maximizer = self._maximizer
-        before = search = maximizer.start(1)
+        before = search = maximizer.start(len(state))
         for i in range(maximizer.rounds):
             before, actions = search, maximizer.ask(search, i, generator)
             logits = self._q.evaluate(embedding, state, actions)
@@ -56,4 +71,4 @@ class BoltzmannPolicy:
         if maximizer.rounds > 1:
             actions = torch.cat([actions, before.action[:, None]], 1)
             logits = torch.cat([logits, before.logit[:, None]], 1)
-        return actions[0], torch.sigmoid(logits[0])
+        return actions, torch.sigmoid(logits)

@@ -1,6 +1,8 @@
 """A policy that now and then tries something else, for collecting data."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.policy import Decision, Policy
+from qtopt_agent.core.policy import Decision, Policy, decide_all
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers.action_code import ActionCode
 
@@ -33,20 +35,28 @@ class ExploringPolicy:
 
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """A valid action. Raises what the policy raises."""
-        decision = self._policy.decide(observation, rng)
+        return self.decide_all([observation], [rng])[0]
+
+    def decide_all(self, observations: Sequence[Observation], rngs: Sequence[np.random.Generator]) -> list[Decision]:
+        """A valid action for each observation. Raises what the policy raises."""
+        decisions = decide_all(self._policy, observations, rngs)
         if self._epsilon == self._noise == 0:
-            return decision
+            return decisions
+        explored = [self._explore(decision, rng) for decision, rng in zip(decisions, rngs, strict=True)]
+        own = torch.tensor([decision.log_density for decision in decisions])
+        if not bool(own.isnan().all()):
+            taken, greedy = (
+                torch.from_numpy(np.stack([decision.action for decision in part])) for part in (explored, decisions)
+            )
+            own += exploring_log_density(self._code, taken, greedy, self._epsilon, self._noise)
+        return [replace(d, log_density=density) for d, density in zip(explored, own.tolist(), strict=True)]
+
+    def _explore(self, decision: Decision, rng: np.random.Generator) -> Decision:
         if rng.random() < self._epsilon:
-            action, q = self._space.sample(rng), math.nan
-        elif self._noise:
-            action, q = self._perturb(decision.action, rng), math.nan
-        else:
-            action, q = decision.action, decision.q
-        log_density = decision.log_density
-        if not math.isnan(log_density):
-            tensors = torch.from_numpy(action), torch.from_numpy(decision.action)
-            log_density += float(exploring_log_density(self._code, *tensors, self._epsilon, self._noise))
-        return Decision(action, q, log_density)
+            return Decision(self._space.sample(rng))
+        if self._noise:
+            return Decision(self._perturb(decision.action, rng))
+        return decision
 
     def _perturb(self, action: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         space, a = self._space, action.copy()

@@ -185,7 +185,7 @@ class TorchScriptPolicy:
 
     def decide(self, observation: Observation, rng: np.random.Generator) -> Decision:
         """The best action found. Raises InvalidInput on a wrong observation or a Q that is not finite."""
-        action, q, _ = self.act(*as_batch(observation, self._spec), draw_seed(rng))
+        action, q, _ = self.act(*as_batch([observation], self._spec), draw_seed(rng))
         return Decision(action[0].numpy(), float(q))
 
 
