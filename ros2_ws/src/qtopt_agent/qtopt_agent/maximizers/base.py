@@ -40,7 +40,7 @@ class Maximizer(Protocol):
     def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
         """Search for each of B states [B, S] with image embedding [B, ...]; all randomness comes from `generator`.
 
-        `draws.Generators` is one for each state. Raises InvalidInput when the Q-function returns a value that is not finite.
+        `Generators` are one for each state. Raises InvalidInput when the Q-function returns a value that is not finite.
         """
         ...
 

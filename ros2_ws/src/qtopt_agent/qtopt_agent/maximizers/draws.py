@@ -11,6 +11,7 @@ class Generators(torch.Generator):
     """Stands where a maximiser takes one generator: each state of a batch then draws what it would draw alone."""
 
     def __new__(cls, seeds: Sequence[int]) -> "Generators":
+        """Without the seeds, which torch's own would take for a device."""
         return super().__new__(cls)
 
     def __init__(self, seeds: Sequence[int]) -> None:

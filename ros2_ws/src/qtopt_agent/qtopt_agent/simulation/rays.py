@@ -1,5 +1,7 @@
 """A camera that needs no graphics library: one ray a pixel through MuJoCo's collision geometry, Lambert-shaded."""
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -73,24 +75,23 @@ class RayCamera:
         origin = data.cam_xpos[index]
         rays = self._directions @ data.cam_xmat[index].reshape(3, 3).T
         self._cast(model, data, origin, rays)
-        hit = self._geom >= 0
         if shading is not None:
             pixels = self._shaded(model, data, origin, rays * self._distance[:, None], shading)
-            pixels[~hit] = SKY
+            pixels[self._geom < 0] = SKY
         else:
             facing = np.maximum(self._normal @ np.asarray(light), 0)
             if self._shadows:
                 facing *= self._lit(model, data, origin + rays * self._distance[:, None], light)
-            # A ray that hits nothing shows the last colour.
-            colours = np.vstack([model.geom_rgba[:, :3], SKY])[self._geom]
-            pixels = colours * np.where(hit, AMBIENT + (1 - AMBIENT) * facing, 1.0)[:, None]
+            shade = np.where(self._geom >= 0, AMBIENT + (1 - AMBIENT) * facing, 1.0)
+            # A ray that hits nothing, number -1, shows the last colour. In place, without `mean`: half the time.
+            pixels = np.vstack([model.geom_rgba[:, :3], SKY]).take(self._geom, 0, mode="wrap")
+            pixels *= shade[:, None]
         k = self._oversample
-        if k > 1:
-            blocks = pixels.reshape(self._size[0], k, self._size[1], k, 3)
-            # Five times faster than mean, and the same.
-            pixels = np.add.reduce([blocks[:, i // k, :, i % k] for i in range(k * k)]) / k**2
-        pixels = pixels.reshape(*self._size, 3)
-        return np.asarray(np.clip(pixels * 255 + 0.5, 0, 255), dtype=np.uint8)
+        blocks = pixels.reshape(self._size[0], k, self._size[1], k, 3)
+        mean = reduce(np.add, (blocks[:, i, :, j] for i in range(k) for j in range(k))) / k**2
+        mean *= 255
+        mean += 0.5
+        return np.asarray(np.clip(mean, 0, 255, out=mean), dtype=np.uint8)
 
     def _shaded(
         self, model: mujoco.MjModel, data: mujoco.MjData, origin: Array, points: Array, shading: Shading

@@ -94,6 +94,7 @@ class SimulatedRobot:
         self._camera = make_camera(profile, renderer) if profile.has_camera else None
         self._steps = 0
         self._seen: NDArray[np.uint8] | None = None  # the picture, where it is older than the state
+        self._shown: NDArray[np.uint8] | None = None  # the last one observed
 
     @property
     def object_names(self) -> tuple[str, ...]:
@@ -173,7 +174,7 @@ class SimulatedRobot:
         if self._camera is None:
             image = np.zeros((0, 0, 3), dtype=np.uint8)
         else:
-            image = self._picture() if self._seen is None else self._seen
+            image = self._shown = self._picture() if self._seen is None else self._seen
         return Observation(image, state, self.time, privileged)
 
     def _picture(self) -> NDArray[np.uint8]:
@@ -196,6 +197,7 @@ class SimulatedRobot:
         pose = self.pose()
         self._steps += 1
         if action.terminate:
+            self._seen = self._shown  # nothing moves
             return Action(np.zeros(3, dtype=np.float32), 0.0, terminate=True)
         c, s = np.cos(pose[3]), np.sin(pose[3])
         to_world = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
