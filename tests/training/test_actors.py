@@ -11,7 +11,8 @@ from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.q_functions import make_q_function
-from qtopt_agent.training.actors import ActorFailed, ActorPool, Order, Result
+from qtopt_agent.training.actors import ActorFailed, ActorPool, Result
+from qtopt_agent.training.worker import Order
 
 PRESET = load_preset("lowdim").override(["cem_samples=8", "cem_elites=2", "cem_iterations=1"])
 PATIENCE = 120  # s

@@ -26,8 +26,9 @@ from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 from qtopt_agent.training import run as training_run
-from qtopt_agent.training.actors import Order, Result
+from qtopt_agent.training.actors import Result
 from qtopt_agent.training.run import Training
+from qtopt_agent.training.worker import Order
 
 
 def small(**changes: object) -> Preset:

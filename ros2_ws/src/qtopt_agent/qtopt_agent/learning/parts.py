@@ -33,13 +33,16 @@ def _maximizer(search: MaximizerSettings, profile: Profile, samples: int, iterat
 
 
 def collecting_policy(
-    preset: Preset, profile: Profile, network: QFunction, epsilon: float, noise: float, temperature: float
+    preset: Preset, profile: Profile, network: QFunction, epsilon: float, noise: float, temperature: float, fewest: int = 1
 ) -> Policy:
-    """The policy that gathers experience with `network`; `temperature` 0 takes the best action found."""
+    """The policy that gathers experience with `network`; `temperature` 0 takes the best action found.
+
+    `fewest`: as in GreedyPolicy.
+    """
     maximizer = training_maximizer(preset, profile)
     greedy: Policy
     if temperature:
-        greedy = BoltzmannPolicy(network, maximizer, profile, temperature)
+        greedy = BoltzmannPolicy(network, maximizer, profile, temperature, fewest)
     else:
-        greedy = GreedyPolicy(network, maximizer, profile)
+        greedy = GreedyPolicy(network, maximizer, profile, fewest=fewest)
     return ExploringPolicy(greedy, profile, epsilon, noise)

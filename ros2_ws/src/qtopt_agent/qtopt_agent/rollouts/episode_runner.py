@@ -1,4 +1,4 @@
-"""Runs one grasp attempt on any Robot with any Policy."""
+"""Runs grasp attempts on any Robot with any Policy."""
 
 import time
 from collections.abc import Callable
@@ -7,13 +7,70 @@ import numpy as np
 
 from qtopt_agent.core.action import Action
 from qtopt_agent.core.episode import Episode, Step
-from qtopt_agent.core.policy import Policy
+from qtopt_agent.core.policy import Decision, Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.core.robot import Robot
 
 
+class Attempt:
+    """One attempt, which goes on by a motion for each decision until one terminates or the profile's step limit.
+
+    The reward is the profile's: success on the last step, the step cost on every step before it. `judge` says whether
+    the grasp has succeeded; it is asked once, after the last step.
+    """
+
+    def __init__(self, robot: Robot, profile: Profile, judge: Callable[[], bool], seed: int) -> None:
+        """Reset the robot with `seed`."""
+        self.over = False
+        self._robot, self._profile, self._judge, self._seed = robot, profile, judge, seed
+        self._steps: list[Step] = []
+        self._success = False
+        self.observation = robot.reset(seed)
+        """What the next decision is about."""
+        self.observation.validate(profile.observation)
+
+    def act(self, decision: Decision) -> Step:
+        """Carry out the decision about `observation`, which is then the one after it."""
+        profile = self._profile
+        inferred = time.time()
+        action = Action.from_vector(profile.action_space.project(decision.action))
+        executed = self._robot.execute(action)
+        self.over = action.terminate or len(self._steps) + 1 >= profile.max_steps
+        after = self._robot.observe()
+        after.validate(profile.observation)
+        self._success = self.over and self._judge()
+        step = Step(
+            self.observation,
+            action.to_vector(),
+            executed.to_vector(),
+            profile.reward(self.over, self._success),
+            self.over,
+            decision.q,
+            inferred,
+            time.time(),
+            decision.log_density,
+        )
+        self._steps.append(step)
+        self.observation = after
+        return step
+
+    def episode(self, episode_id: str, policy: str, model_version: str = "") -> Episode:
+        """The whole attempt, once it is over; `policy` is the name of what decided."""
+        return Episode(
+            episode_id,
+            tuple(self._steps),
+            self.observation,
+            self._success,
+            profile=self._profile.name,
+            model_version=model_version,
+            policy=policy,
+            seed=self._seed,
+            objects=tuple(getattr(self._robot, "object_names", ())),
+        )
+
+
 class EpisodeRunner:
-    """`judge` says whether the grasp has succeeded; it is asked once, after the last step."""
+    """Runs one attempt after the other; `judge` as in Attempt."""
 
     def __init__(self, robot: Robot, profile: Profile, judge: Callable[[], bool]) -> None:
         self._robot = robot
@@ -29,48 +86,10 @@ class EpisodeRunner:
         model_version: str = "",
         on_step: Callable[[Step], None] | None = None,
     ) -> Episode:
-        """Reset the robot with `seed` and act until the policy terminates or the profile's step limit.
-
-        The reward is the profile's: success on the last step, the step cost on every step before it.
-        """
-        profile = self._profile
-        observation = self._robot.reset(seed)
-        observation.validate(profile.observation)
-        steps: list[Step] = []
-        terminal = False
-        while not terminal:
-            decision = policy.decide(observation, rng)
-            inferred = time.time()
-            action = Action.from_vector(profile.action_space.project(decision.action))
-            executed = self._robot.execute(action)
-            terminal = action.terminate or len(steps) + 1 >= profile.max_steps
-            after = self._robot.observe()
-            after.validate(profile.observation)
-            success = terminal and self._judge()
-            step = Step(
-                observation,
-                action.to_vector(),
-                executed.to_vector(),
-                profile.reward(terminal, success),
-                terminal,
-                decision.q,
-                inferred,
-                time.time(),
-                decision.log_density,
-            )
-            steps.append(step)
+        """A whole attempt, decided by `policy`."""
+        attempt = Attempt(self._robot, self._profile, self._judge, seed)
+        while not attempt.over:
+            step = attempt.act(policy.decide(attempt.observation, rng))
             if on_step is not None:
                 on_step(step)
-            observation = after
-        names = getattr(self._robot, "object_names", ())
-        return Episode(
-            episode_id,
-            tuple(steps),
-            observation,
-            success,
-            profile=profile.name,
-            model_version=model_version,
-            policy=policy.name,
-            seed=seed,
-            objects=tuple(names),
-        )
+        return attempt.episode(episode_id, policy.name, model_version)

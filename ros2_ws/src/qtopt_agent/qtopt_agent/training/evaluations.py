@@ -7,7 +7,8 @@ import numpy as np
 from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.q_functions import QFunction
-from qtopt_agent.training.actors import ActorPool, Order, Result
+from qtopt_agent.training.actors import ActorPool, Result
+from qtopt_agent.training.worker import Order
 
 VALIDATION = {"train": "validation", "household": "household-validation"}
 """For each split of objects to learn from, the one beside it."""

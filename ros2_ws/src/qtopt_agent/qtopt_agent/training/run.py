@@ -31,9 +31,10 @@ from qtopt_agent.processes.interrupts import first_interrupt
 from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
-from qtopt_agent.training.actors import ActorPool, Order
+from qtopt_agent.training.actors import ActorPool
 from qtopt_agent.training.evaluations import VALIDATION, Evaluations
 from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
+from qtopt_agent.training.worker import Order
 
 SCALARS_EVERY = 100  # steps
 WAIT = 0.2  # s
@@ -228,7 +229,10 @@ class Training:
             collection.handover, number, collection.scripted_episodes, scripted, learned, chance
         ):
             return order
-        return Order(order.objects, order.seed, str(self._acting), *exploration.at(self.learner.progress))
+        # Orders with the same weights explore alike, so that actors decide for all of them in one batch.
+        step, every = self.learner.step_count, self.preset.housekeeping.publish_every
+        explore = exploration.at(step // every * every / self.preset.steps)
+        return Order(order.objects, order.seed, str(self._acting), *explore)
 
     def _tell_success(self, step: int, objects: str, count: int) -> None:
         success, episodes, minutes = self._evaluations.success[objects], self.store.episodes_added, self._minutes()
