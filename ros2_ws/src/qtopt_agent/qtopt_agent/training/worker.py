@@ -20,7 +20,7 @@ from qtopt_agent.simulation.robot import SimulatedRobot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 
 SMALL = 96  # px
-AT_ONCE = 8
+AT_ONCE = 16
 
 
 @dataclass(frozen=True)
