@@ -2,9 +2,9 @@
 
     python benchmarks/actors.py --seconds 30
 
-The policy is the newest released model's network, exploring as at the start of its preset; objects are those of training. The
-numbers of episodes side by side take turns, so that other load meets all alike; times are processor time, and x is
-the speed relative to one at a time.
+The network is that of compact-1, exploring as at the start of its preset, on training's objects. The numbers of
+episodes side by side take turns, so that other load meets all alike; times are processor time, and x is the speed in
+motions relative to one at a time.
 """
 
 import argparse

@@ -15,6 +15,7 @@ from qtopt_agent.maximizers import (
     CEM,
     CMAES,
     ICEM,
+    Generators,
     GradientAscent,
     Grid,
     PolicyWeightCEM,
@@ -289,3 +290,22 @@ def test_a_network_that_proposes_nothing_is_refused():
 def test_impossible_settings_are_refused(build, message):
     with pytest.raises(InvalidInput, match=message):
         build()
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_with_a_generator_each_states_draw_what_they_would_alone(name):
+    maximizer, state = make(name), torch.linspace(-1, 1, 12).view(3, 4)
+    seeds, others = [7, 8, 9], [9, 6, 7]
+
+    def asked(state, seeds):
+        q = Bowl()
+        maximizer(q, torch.zeros(len(state), 0), state, Generators(seeds))
+        return q.asked[0]
+
+    together = asked(state, seeds)
+    for i, seed in enumerate(seeds):
+        alone = Bowl()
+        search(maximizer, alone, seed=seed, state=state[i : i + 1])
+        assert torch.equal(together[i], alone.asked[0][0])
+    assert not torch.equal(together[0], together[1])
+    assert torch.equal(asked(state, others)[0], together[2]) == (name != "policy_weights")  # which go by the state

@@ -85,3 +85,10 @@ def test_impossible_temperatures_are_refused(temperature):
 def test_a_maximiser_without_samples_is_refused():
     with pytest.raises(InvalidInput, match="Proposal has no samples"):
         BoltzmannPolicy(q_function(), Proposal(LOWDIM.action_space), LOWDIM, 1.0)
+
+
+def test_draws_at_once_are_those_made_one_by_one():
+    policy = BoltzmannPolicy(q_function(), CEM(LOWDIM.action_space), LOWDIM, 0.1, fewest=4)
+    alone = [policy.decide(SEEN, np.random.default_rng(seed)) for seed in range(3)]
+    together = policy.decide_all([SEEN] * 3, [np.random.default_rng(seed) for seed in range(3)])
+    assert [one.action.tobytes() for one in alone] == [one.action.tobytes() for one in together]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.policy import Decision
+from qtopt_agent.core.policy import Decision, decide_all
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies import ExploringPolicy, GreedyPolicy
@@ -127,3 +127,43 @@ def test_every_explored_action_is_valid(seed, epsilon, noise):
 def test_impossible_exploration_is_refused(epsilon, noise):
     with pytest.raises(InvalidInput, match="epsilon"):
         ExploringPolicy(Fixed(), COMPACT, epsilon, noise)
+
+
+def _seen(count):
+    rng = np.random.default_rng(5)
+    pictures = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
+    return [Observation(picture, rng.random(4).astype(np.float32), 0.0) for picture in pictures]
+
+
+def _rngs(count):
+    return [np.random.default_rng(i) for i in range(count)]
+
+
+@pytest.mark.parametrize("explores", [False, True])
+def test_decisions_at_once_are_those_made_one_by_one(explores):
+    policy = ExploringPolicy(_greedy(), COMPACT, epsilon=0.5, noise=0.1) if explores else _greedy()
+    seen = _seen(6)
+    alone = [policy.decide(*each) for each in zip(seen, _rngs(6), strict=True)]
+    for one, other in zip(alone, decide_all(policy, seen, _rngs(6)), strict=True):
+        np.testing.assert_allclose(other.action, one.action, atol=1e-5)
+        np.testing.assert_allclose([other.q, other.log_density], [one.q, one.log_density], atol=1e-4)
+
+
+def test_a_decision_of_a_full_batch_is_the_same_to_the_bit_whatever_else_is_in_it():
+    q = make_q_function(COMPACT)
+    with torch.no_grad():
+        q.head[-1].weight *= 30  # far enough from 0.5 for the last bits to be seen in Q
+    policy = GreedyPolicy(q, CEM(COMPACT.action_space), COMPACT, fewest=6)
+
+    def bits(decisions):
+        return [(decision.action.tobytes(), decision.q) for decision in decisions]
+
+    seen = _seen(6)
+    together = bits(policy.decide_all(seen, _rngs(6)))
+    assert bits(policy.decide_all(seen[::-1], _rngs(6)[::-1])) == together[::-1]
+    assert bits(policy.decide_all(seen[:4], _rngs(4))) == together[:4]
+    assert bits(policy.decide(*each) for each in zip(seen, _rngs(6), strict=True)) == together
+
+
+def test_a_policy_that_knows_no_batches_decides_one_by_one():
+    assert [decision.q for decision in decide_all(Fixed(), _seen(3), _rngs(3))] == [0.5] * 3

@@ -227,6 +227,18 @@ def test_ending_moves_nothing_whatever_else_the_action_says():
     np.testing.assert_array_equal(ended.to_vector(), [0, 0, 0, 0, 1, 0, 0, 1])
 
 
+def test_the_picture_after_an_end_is_the_one_before_it():
+    robot = make_robot(COMPACT)
+    robot.reset(0)
+    robot.execute(Action(np.array([0.02, 0, -0.05], np.float32), 0.3))
+    before = robot.observe()
+    robot.execute(Action(np.zeros(3, np.float32), 0.0, terminate=True))
+    after = robot.observe()
+    np.testing.assert_array_equal(after.image, before.image)
+    robot.reset(1)
+    assert (robot.observe().image != before.image).any()
+
+
 def test_a_picture_of_an_age_is_what_the_camera_saw_before_the_motion_ended():
     old = replace(EMBEDDED, camera=replace(EMBEDDED.camera, age=(0.2, 0.2)))
     lagging, prompt = make_robot(replace(COMPACT, cell=old)), make_robot(COMPACT)

@@ -289,3 +289,12 @@ def test_exploration_follows_the_presets_schedules(run):
     assert order.weights is not None
     assert (order.epsilon, order.noise) == pytest.approx((0.15, 0.05))
     assert training._next_order().seed != order.seed
+
+
+def test_orders_with_the_same_weights_explore_alike_so_that_a_batch_decides_for_them(run):
+    training = Training(small(epsilon=(0.2, 0.1)), run, resume=True)
+    training._ordered, explored = 100, []
+    for training.learner.step_count in range(10, 20):  # published every 5 steps
+        explored.append(training._next_order().epsilon)
+    assert len(set(explored[:5])) == len(set(explored[5:])) == 1
+    assert explored[0] > explored[5]

@@ -33,7 +33,13 @@ def _maximizer(search: MaximizerSettings, profile: Profile, samples: int, iterat
 
 
 def collecting_policy(
-    preset: Preset, profile: Profile, network: QFunction, epsilon: float, noise: float, temperature: float, fewest: int = 1
+    preset: Preset,
+    profile: Profile,
+    network: QFunction,
+    epsilon: float,
+    noise: float,
+    temperature: float,
+    fewest: int = 1,
 ) -> Policy:
     """The policy that gathers experience with `network`; `temperature` 0 takes the best action found.
 
