@@ -11,10 +11,8 @@ CASES = (
     (0, 1, "plain"),
     (32, 1, "plain"),
     (32, 1, "surfaces"),
-    (32, 1, "randomised"),
     (64, 1, "plain"),
     (64, 1, "surfaces"),
-    (64, 1, "randomised"),
     (96, 1, "plain"),
     (64, 5, "plain"),
 )
