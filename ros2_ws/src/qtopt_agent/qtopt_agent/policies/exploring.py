@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qtopt_agent.core.errors import InvalidInput
@@ -13,6 +13,8 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.policy import Decision, Policy, decide_all
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.maximizers.action_code import ActionCode
+
+Actions = NDArray[np.float32]
 
 SAME = 1e-5  # unit coordinates nearer than this are one: float32 actions were on their way through sines and metres
 
@@ -42,31 +44,35 @@ class ExploringPolicy:
         decisions = decide_all(self._policy, observations, rngs)
         if self._epsilon == self._noise == 0:
             return decisions
-        explored = [self._explore(decision, rng) for decision, rng in zip(decisions, rngs, strict=True)]
-        own = torch.tensor([decision.log_density for decision in decisions])
-        if not bool(own.isnan().all()):
-            taken, greedy = (
-                torch.from_numpy(np.stack([decision.action for decision in part])) for part in (explored, decisions)
-            )
-            own += exploring_log_density(self._code, taken, greedy, self._epsilon, self._noise)
-        return [replace(d, log_density=density) for d, density in zip(explored, own.tolist(), strict=True)]
+        greedy = np.stack([decision.action for decision in decisions])
+        action, own = self._explore(greedy, rngs)
+        log_density = torch.tensor([decision.log_density for decision in decisions])
+        if not bool(log_density.isnan().all()):
+            tensors = torch.from_numpy(action), torch.from_numpy(greedy)
+            log_density += exploring_log_density(self._code, *tensors, self._epsilon, self._noise)
+        q = [decision.q if mine else math.nan for decision, mine in zip(decisions, own, strict=True)]
+        return [Decision(*parts) for parts in zip(action, q, log_density.tolist(), strict=True)]
 
-    def _explore(self, decision: Decision, rng: np.random.Generator) -> Decision:
-        if rng.random() < self._epsilon:
-            return Decision(self._space.sample(rng))
-        if self._noise:
-            return Decision(self._perturb(decision.action, rng))
-        return decision
-
-    def _perturb(self, action: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        space, a = self._space, action.copy()
+    def _explore(self, greedy: Actions, rngs: Sequence[np.random.Generator]) -> tuple[Actions, list[bool]]:
+        """Actions [B, A], and which of them are those of `greedy`."""
+        space, noise = self._space, self._noise
         n, c = len(space.low), len(space.max_angle)
-        half = (np.array(space.high) - np.array(space.low)) / 2
-        a[:n] += rng.normal(0, self._noise, n) * half
-        circles = a[n : n + 2 * c].reshape(c, 2)
-        angles = np.arctan2(circles[:, 0], circles[:, 1]) + rng.normal(0, self._noise, c) * np.array(space.max_angle)
-        a[n : n + 2 * c] = np.stack([np.sin(angles), np.cos(angles)], -1).ravel()
-        return space.project(a)
+        action, offsets = greedy.copy(), np.zeros((len(greedy), n + c))
+        random = [rng.random() < self._epsilon for rng in rngs]
+        for i, rng in enumerate(rngs):
+            if random[i]:
+                action[i] = space.sample(rng)
+            elif noise:
+                offsets[i] = rng.normal(0, noise, n + c)
+        if noise:
+            half = (np.array(space.high) - np.array(space.low)) / 2
+            moved = action.copy()
+            moved[:, :n] += offsets[:, :n] * half
+            circles = moved[:, n : n + 2 * c].reshape(-1, c, 2)
+            angles = np.arctan2(circles[..., 0], circles[..., 1]) + offsets[:, n:] * np.array(space.max_angle)
+            moved[:, n : n + 2 * c] = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(-1, 2 * c)
+            action = np.where(np.array(random)[:, None], action, space.project(moved))
+        return action, [not (chance or noise) for chance in random]
 
 
 def exploring_log_density(code: ActionCode, action: Tensor, greedy: Tensor, epsilon: float, noise: float) -> Tensor:
