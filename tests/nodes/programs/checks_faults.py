@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from action_msgs.msg import GoalStatus
-from faulty_graph import BOX, SLOW, wired
+from faulty_graph import ARM, SLOW, wired
 from graph_tools import started, until
 from harness import result
 from model_tools import put, put_broken
@@ -16,7 +16,7 @@ from qtopt_msgs.msg import GraspCommand, SafetyStatus
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
-LEAD = BOX["limits.lead"]  # m: how far the set point may be ahead of a hand that something holds up
+LEAD = ARM.lead  # m: how far the set point may be ahead of a hand that something holds up
 CAMERA, JAW, POSE = "/camera/image_raw", "/gripper/joint_states", "/arm/pose"
 
 

@@ -29,12 +29,12 @@ from std_srvs.srv import SetBool, Trigger
 
 from qtopt_agent.core.shared_files import shared
 from qtopt_agent.graph.description import build
-from qtopt_agent.safety.arm_profile import read_parameters
+from qtopt_agent.safety.arm_profile import arm_profile, read_parameters
 
 MARK = "QTOPT_TEST_MARK"  # in the environment of all that a launch starts, wherever it ends up
 SLOW = {"limits": {"speed": 0.05, "acceleration": 1.0}}  # so that there is a motion to be in the middle of
 TWIST = {"output": {"type": "twist", "topic": "/arm/target_twist"}}
-BOX = read_parameters(shared("config/arms/mujoco.yaml"))
+ARM = arm_profile(read_parameters(shared("config/arms/mujoco.yaml"))).driver
 
 
 class Observer:
@@ -135,7 +135,7 @@ class Observer:
         with suppress(AssertionError):
             until(stays, "a stop", 20.0)
         assert self.at_rest(near), f"told {self.setpoints[-5:]}, the arm is at {self.measured[-1]}"
-        low, high = np.array(BOX["workspace.low"]), np.array(BOX["workspace.high"])
+        low, high = np.array(ARM.step.workspace.low), np.array(ARM.step.workspace.high)
         told = np.array([place(each) for each in list(self.setpoints) if isinstance(each, PoseStamped)])
         assert not len(told) or ((told >= low - 1e-6) & (told <= high + 1e-6)).all(), told
 
@@ -289,4 +289,4 @@ class Launch:
         until(lambda: not self.processes(), "all processes have ended", 30.0)
 
 
-__all__ = ["BOX", "SLOW", "TWIST", "Launch", "observed", "wired"]
+__all__ = ["ARM", "SLOW", "TWIST", "Launch", "observed", "wired"]

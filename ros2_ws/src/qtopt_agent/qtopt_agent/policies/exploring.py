@@ -68,9 +68,9 @@ class ExploringPolicy:
             half = (np.array(space.high) - np.array(space.low)) / 2
             moved = action.copy()
             moved[:, :n] += offsets[:, :n] * half
-            circles = moved[:, n : n + 2 * c].reshape(-1, c, 2)
+            circles = moved[:, n : n + 2 * c].reshape(len(moved), c, 2)
             angles = np.arctan2(circles[..., 0], circles[..., 1]) + offsets[:, n:] * np.array(space.max_angle)
-            moved[:, n : n + 2 * c] = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(-1, 2 * c)
+            moved[:, n : n + 2 * c] = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(len(moved), 2 * c)
             action = np.where(np.array(random)[:, None], action, space.project(moved))
         return action, [not (chance or noise) for chance in random]
 
