@@ -61,6 +61,7 @@ def test_a_camera_that_is_what_the_cell_says_is_right():
         (CameraInfo(640, 480, K, (-0.3, 0.1, 0.0, 0.0, 0.0)), "has a lens .*, the cell has none"),
         (CameraInfo(640, 480, (0.0,) * 9), "no focal length"),
         (CameraInfo(640, 480, (float("nan"),) * 9), "no focal length"),
+        (CameraInfo(640, 480, K, (float("nan"),) * 5), "a lens that is no number"),
     ],
 )
 def test_a_camera_that_is_not_what_the_cell_says_is_named_with_both_numbers(info, said):

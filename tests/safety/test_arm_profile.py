@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qtopt_agent.cells.cell_file import cell_names
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile, read_parameters
 from qtopt_agent.safety.driver_settings import Output
@@ -23,6 +24,16 @@ def test_a_profile_is_valid_once_a_workspace_or_a_cell_is_given(file):
     profile = arm_profile(given if "cell" in given else given | BOX)
     assert profile.rate >= 50
     assert profile.driver.step.workspace.high == ((0.16, 0.16, 0.24) if "cell" in given else (0.2, 0.2, 0.3))
+
+
+@pytest.mark.parametrize("cell", cell_names())
+def test_no_arm_has_a_simulators_workspace_from_its_cell(cell, tmp_path):
+    with pytest.raises(InvalidInput, match=r"workspace\.low is missing"):
+        arm_profile({"cell": cell})
+    (tmp_path / "mine.yaml").write_text("jaw: {force: 20.0}\n")  # and says nothing of a workspace
+    with pytest.raises(InvalidInput, match=r"workspace\.low is missing"):
+        arm_profile({"cell": str(tmp_path / "mine.yaml")})
+    assert arm_profile({"cell": cell} | BOX).driver.step.workspace.high == (0.2, 0.2, 0.3)
 
 
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
@@ -112,11 +123,13 @@ def test_an_arm_that_names_its_cell_has_workspace_floor_and_aperture_from_there(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"workspace.low": [0.0, 0.0, 0.0]}, r"workspace.low is \[0.0, 0.0, 0.0\], the cell embedded says \[-0.16"),
-        ({"floor_height": 0.2}, "floor_height is 0.2, the cell embedded says 0.0"),
+        ({"workspace.low": [0.0, 0.0, 0.0]}, r"workspace.low is \[0.0, 0.0, 0.0\], the cell .* says \[0.3, -0.2"),
+        ({"floor_height": 0.2}, "floor_height is 0.2, the cell .* says 0"),
         ({"cell": "kitchen"}, "unknown cell 'kitchen'"),
     ],
 )
-def test_what_an_arm_and_its_cell_say_in_two_ways_is_refused(change, said):
+def test_what_an_arm_and_its_cell_say_in_two_ways_is_refused(change, said, tmp_path):
+    cell = tmp_path / "mine.yaml"
+    cell.write_text("bin: {position: [0.5, 0, 0]}\nworkspace: {low: [0.3, -0.2, 0.003], high: [0.7, 0.2, 0.4]}\n")
     with pytest.raises(InvalidInput, match=said):
-        arm_profile({"cell": "embedded"} | change)
+        arm_profile({"cell": str(cell)} | change)

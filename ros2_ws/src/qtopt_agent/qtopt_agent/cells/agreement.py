@@ -81,8 +81,8 @@ def camera_disagreements(camera: Camera, info: CameraInfo) -> list[str]:
     """Where a driver's camera_info is not what the cell says of its `camera`, in words with both numbers."""
     if (info.width, info.height) != (camera.width, camera.height):
         return [f"the camera gives {info.width}x{info.height} px, the cell says {camera.width}x{camera.height}"]
-    if len(info.k) != 9 or not np.isfinite(info.k).all() or info.k[0] <= 0 or info.k[4] <= 0:
-        return [f"camera_info has no focal length: its k is {list(info.k)}"]
+    if len(info.k) != 9 or not np.isfinite([*info.k, *info.d]).all() or info.k[0] <= 0 or info.k[4] <= 0:
+        return [f"camera_info has no focal length, or a lens that is no number: k {list(info.k)}, d {list(info.d)}"]
     fx, fy, cx, cy = camera.intrinsics
     found = []
     if abs(info.k[0] / fx - 1) > LENS or abs(info.k[4] / fy - 1) > LENS:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.cells.cell_file import load_cell
-from qtopt_agent.core.cell import Cell
+from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.core.errors import InvalidInput, unknown
 from qtopt_agent.core.parameter import Parameter, checked
 from qtopt_agent.documents import read_yaml
@@ -165,18 +165,16 @@ def arm_cell(p: Mapping[str, Any]) -> Cell | None:
 def with_cell(p: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters `p`, all or some, with what their cell says in place of defaults.
 
-    Raises InvalidInput where a parameter and the cell say two things.
+    A cell with the embedded simulator's workspace says nothing of the arm's. Raises InvalidInput where a parameter and
+    the cell say two things.
     """
     found, cell = dict(p), arm_cell(p)
     if cell is None:
         return found
     defaults = {parameter.name: parameter.default for parameter in ARM_PARAMETERS}
-    said = {
-        "workspace.low": list(cell.workspace.low),
-        "workspace.high": list(cell.workspace.high),
-        "floor_height": cell.bin.position[2],
-        "gripper.open_aperture": cell.jaw.aperture,
-    }
+    said: dict[str, Any] = {"floor_height": cell.bin.position[2], "gripper.open_aperture": cell.jaw.aperture}
+    if cell.workspace != EMBEDDED.workspace:  # a simulator's, that nobody has measured on an arm
+        said |= {"workspace.low": list(cell.workspace.low), "workspace.high": list(cell.workspace.high)}
     for name in said.keys() & found.keys():
         if found[name] not in (defaults[name], said[name]):
             raise InvalidInput(f"{name} is {found[name]}, the cell {p['cell']} says {said[name]}: leave it to the cell")
