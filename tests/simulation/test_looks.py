@@ -198,18 +198,9 @@ def test_a_hand_that_misses_says_what_it_was_told():
 
 def _held(looks: Looks) -> int:
     """Objects that the script lifts."""
-    held = 0
     robot, policy = make_robot(LOWDIM, "validation", looks=looks), ScriptedPolicy(LOWDIM, clumsiness=0)
-    for seed in range(12):
-        observation = robot.reset(seed)
-        for _ in range(LOWDIM.max_steps):
-            action = Action.from_vector(policy.decide(observation, np.random.default_rng(0)).action)
-            if action.terminate:
-                break
-            robot.execute(action)
-            observation = robot.observe()
-        held += robot.succeeded()
-    return held
+    runner = EpisodeRunner(robot, LOWDIM, robot.succeeded)
+    return sum(runner.run(policy, np.random.default_rng(0), seed, "held").success for seed in range(12))
 
 
 def test_without_friction_less_is_held():

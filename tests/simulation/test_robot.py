@@ -46,13 +46,7 @@ def _lifted(seed: int, objects: str = "train") -> SimulatedRobot:
     """A robot that holds an object up, or as near as the script got."""
     robot = make_robot(LOWDIM, objects)
     policy = ScriptedPolicy(LOWDIM, clumsiness=0, objects=objects)
-    observation = robot.reset(seed)
-    for _ in range(LOWDIM.max_steps):
-        action = Action.from_vector(policy.decide(observation, np.random.default_rng(0)).action)
-        if action.terminate:
-            break
-        robot.execute(action)
-        observation = robot.observe()
+    EpisodeRunner(robot, LOWDIM, robot.succeeded).run(policy, np.random.default_rng(0), seed, "lifted")
     return robot
 
 

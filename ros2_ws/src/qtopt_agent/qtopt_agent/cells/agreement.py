@@ -14,7 +14,9 @@ POSITION = (0.003, 0.03)  # m
 ROTATION = (1.0, 10.0)  # degrees
 VIEW = (0.02, 0.25)  # share
 APERTURE = (0.03, 0.3)  # share
-PERIOD, AGE, LENS = 0.2, 0.05, 0.02  # share, s, share
+PERIOD = (0.2, math.inf)  # share
+AGE = (0.05, math.inf)  # s
+LENS = 0.02  # share
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,10 @@ class Disagreement:
 def disagreements(trained: Cell, arm: Cell, sees: bool = True) -> list[Disagreement]:
     """Where the cell that a model was `trained` for is not the `arm`'s; `sees`: whether the model has a camera."""
     found = [*_of_cameras(trained.camera, arm.camera)] if sees else []
-    mine, others = trained.jaw.aperture, arm.jaw.aperture
-    found += _far("a jaw that opens {:.3f} m, this one opens {:.3f}", mine, others, abs(others / mine - 1), APERTURE)
-    if abs(arm.attempt.control_period / trained.attempt.control_period - 1) > PERIOD:
-        periods = trained.attempt.control_period, arm.attempt.control_period
-        found.append(Disagreement("trained for a decision every {:.2f} s, here it is {:.2f}".format(*periods), False))
+    was, now = trained.jaw.aperture, arm.jaw.aperture
+    found += _judged(abs(now / was - 1), APERTURE, f"a jaw that opens {was:.3f} m, this one opens {now:.3f}")
+    was, now = trained.attempt.control_period, arm.attempt.control_period
+    found += _judged(abs(now / was - 1), PERIOD, f"a decision every {was:.2f} s, here it is {now:.2f}")
     if arm.bin.size != trained.bin.size:
         found.append(Disagreement(f"trained for a bin of {trained.bin.size} m, this one has {arm.bin.size}", False))
     return found
@@ -42,29 +43,25 @@ def _of_cameras(trained: Camera, arm: Camera) -> Iterator[Disagreement]:
     if trained.mount != arm.mount:
         yield Disagreement(f"trained for a camera that is on: {trained.mount}, this one is on: {arm.mount}", True)
         return
-    mine, others = model_view(trained), model_view(arm)
-    yield from _far("a view of {:.1f} degrees, this camera has {:.1f}", mine, others, abs(others / mine - 1), VIEW)
+    was, now = model_view(trained), model_view(arm)
+    yield from _judged(abs(now / was - 1), VIEW, f"a view of {was:.1f} degrees, this camera has {now:.1f}")
     away = float(np.linalg.norm(np.subtract(trained.position, arm.position)))
-    places = "a camera at {} m, this one is at {}"
-    yield from _far(places, trained.position, arm.position, away, POSITION)
+    yield from _judged(away, POSITION, f"a camera at {trained.position} m, this one is at {arm.position}")
     turn = math.degrees(math.acos(np.clip((np.trace(trained.rotation.T @ arm.rotation) - 1) / 2, -1, 1)))
-    yield from _far("another direction of the camera, by {1:.1f} degrees{0}", "", turn, turn, ROTATION)
-    if arm.age[1] > trained.age[1] + AGE:
-        ages = trained.age[1], arm.age[1]
-        yield Disagreement("trained for pictures up to {:.2f} s old, here they are up to {:.2f}".format(*ages), False)
+    yield from _judged(turn, ROTATION, f"another direction of the camera, by {turn:.1f} degrees")
+    was, now = trained.age[1], arm.age[1]
+    yield from _judged(now - was, AGE, f"pictures up to {was:.2f} s old, here they are up to {now:.2f}")
 
 
-def _far(words: str, mine: object, others: object, apart: float, limits: tuple[float, float]) -> list[Disagreement]:
-    if apart <= limits[0]:
-        return []
-    return [Disagreement(f"trained for {words.format(mine, others)}", apart > limits[1])]
+def _judged(apart: float, limits: tuple[float, float], what: str) -> Iterator[Disagreement]:
+    if apart > limits[0]:
+        yield Disagreement(f"trained for {what}", apart > limits[1])
 
 
 def model_view(camera: Camera) -> float:
     """Vertical view of the square part of the stream that a model sees, degrees."""
-    _, fy, _, cy = camera.intrinsics
     _, top, _, height = camera.window((1, 1))
-    return math.degrees(math.atan((cy - top) / fy) + math.atan((top + height - cy) / fy))
+    return camera.view_between(top, top + height)
 
 
 @dataclass(frozen=True)

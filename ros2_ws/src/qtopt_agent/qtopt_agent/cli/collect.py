@@ -1,12 +1,22 @@
 """qtopt collect: record episodes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import CellName, Clutter, LooksOption, MaxMeshes, Objects, Seed, Workers, in_cell
+from qtopt_agent.cli.rollout_options import (
+    CellName,
+    Clutter,
+    LooksOption,
+    MaxMeshes,
+    Objects,
+    Seed,
+    Workers,
+    named_cell,
+)
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.cli.writable import writable_folder
 from qtopt_agent.core.clutter import parse_clutter
@@ -34,8 +44,10 @@ def collect(
     from qtopt_agent.core.profile import get_profile
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
+    other = named_cell(cell)
     if policy in ("scripted", "random"):
         seen = get_profile(profile)
+        seen = replace(seen, cell=other or seen.cell)  # which the script goes by
     else:
         from qtopt_agent.models.folder import profile_of
         from qtopt_agent.models.released import find_model
@@ -43,7 +55,7 @@ def collect(
         policy = str(find_model(policy))
         seen = profile_of(Path(policy))
     plan = RolloutPlan(
-        policy, in_cell(seen, cell), objects, parse_clutter(clutter), seed, max_meshes, out, looks=of_kind(looks)
+        policy, seen, objects, parse_clutter(clutter), seed, max_meshes, out, looks=of_kind(looks), cell=other
     )
     result, _ = run_plan(plan, episodes, workers, "collecting")
     if printed_as_json(json_file, result.to_json()):

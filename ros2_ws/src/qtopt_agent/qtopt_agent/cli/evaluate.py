@@ -15,7 +15,7 @@ from qtopt_agent.cli.rollout_options import (
     Objects,
     Seed,
     Workers,
-    in_cell,
+    named_cell,
 )
 from qtopt_agent.cli.rollout_run import describe_success, run_plan
 from qtopt_agent.cli.writable import writable_file
@@ -79,13 +79,14 @@ def evaluate(
         check_recordable(model)
     plan = RolloutPlan(
         str(model),
-        in_cell(profile_of(model), cell),
+        profile_of(model),
         objects,
         parse_clutter(clutter),
         seed,
         max_meshes,
         policy_pt=policy_pt,
         looks=of_kind(looks),
+        cell=named_cell(cell),
     )
     if disturb:
         _evaluate_disturbed(plan, disturb, episodes, workers, json_file, pictures)
@@ -113,7 +114,9 @@ def _evaluate_disturbed(
     mean = sum(results[name].success for name in tried) / len(tried)
     if pictures:
         pictures.parent.mkdir(parents=True, exist_ok=True)
-        save_png(enlarged(examples(plan.profile, plan.objects, results, range(plan.seed, plan.seed + 3)), 3), pictures)
+        save_png(
+            enlarged(examples(plan.simulated, plan.objects, results, range(plan.seed, plan.seed + 3)), 3), pictures
+        )
     report = {name: result.to_json() for name, result in results.items()}
     if printed_as_json(json_file, {"results": report, "mean_disturbed": mean}):
         return

@@ -1,13 +1,12 @@
 """Options that several commands have in common: which model, which objects, how many at once."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from qtopt_agent.core.profile import Profile
+    from qtopt_agent.core.cell import Cell
 
 Model = Annotated[Path, typer.Option(help="A model: its folder, or a released one's name.")]
 NewestModel = Annotated[
@@ -38,11 +37,11 @@ CellName = Annotated[
 Workers = Annotated[int | None, typer.Option(min=1, max=1024, show_default="one a core", help="Worker processes.")]
 
 
-def in_cell(profile: "Profile", cell: str | None) -> "Profile":
-    """`profile` in the cell of that name or file, in its own without. Raises InvalidInput."""
+def named_cell(cell: str | None) -> "Cell | None":
+    """The cell that `cell`, given as CellName, means. Raises InvalidInput where there is none."""
     from qtopt_agent.cells.cell_file import load_cell
 
-    return replace(profile, cell=load_cell(cell)) if cell else profile
+    return load_cell(cell) if cell else None
 
 
 def newest_unless(model: Path | None) -> Path:

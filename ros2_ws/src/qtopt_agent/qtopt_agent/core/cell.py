@@ -94,8 +94,12 @@ class Camera:
     @property
     def view(self) -> float:
         """Vertical view of the whole stream, degrees."""
+        return self.view_between(0, self.height)
+
+    def view_between(self, top: float, bottom: float) -> float:
+        """Vertical view between two rows, px from the top edge; degrees."""
         _, fy, _, cy = self.intrinsics
-        return math.degrees(math.atan(cy / fy) + math.atan((self.height - cy) / fy))
+        return math.degrees(math.atan((cy - top) / fy) + math.atan((bottom - cy) / fy))
 
     def window(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """left, top, width, height, px, of what becomes a model's picture of `size` (height, width)."""

@@ -79,7 +79,7 @@ def disturbed(plan: RolloutPlan, name: str) -> RolloutPlan:
     if name == CLEAN:
         return plan
     disturbance = DISTURBANCES[name]
-    return replace(plan, looks=disturbance.looks, cell=disturbance.of(plan.profile.cell))
+    return replace(plan, looks=disturbance.looks, cell=disturbance.of(plan.simulated.cell))
 
 
 def examples(profile: Profile, objects: str, names: Iterable[str], seeds: Iterable[int]) -> NDArray[np.uint8]:
@@ -89,7 +89,6 @@ def examples(profile: Profile, objects: str, names: Iterable[str], seeds: Iterab
     columns = []
     for name in names:
         plan = disturbed(RolloutPlan("scripted", profile, objects), name)
-        seen = replace(profile, cell=plan.cell or profile.cell)
-        robot = make_robot(seen, objects, (3, 3), looks=plan.looks)
+        robot = make_robot(plan.simulated, objects, (3, 3), looks=plan.looks)
         columns.append(np.vstack([robot.reset(seed).image for seed in seeds]))
     return np.hstack(columns)

@@ -58,6 +58,11 @@ class RolloutPlan:
 
         check_objects(self.objects)
 
+    @property
+    def simulated(self) -> Profile:
+        """The profile in the simulator's cell."""
+        return self.profile if self.cell is None else replace(self.profile, cell=self.cell)
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -126,8 +131,9 @@ class _Worker:
 
         self._plan = plan
         warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
-        seen = plan.profile if plan.cell is None else replace(plan.profile, cell=plan.cell)
-        self._robot = make_robot(seen, plan.objects, plan.clutter, max_meshes=plan.max_meshes, looks=plan.looks)
+        self._robot = make_robot(
+            plan.simulated, plan.objects, plan.clutter, max_meshes=plan.max_meshes, looks=plan.looks
+        )
         self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
         self._policy = _Timed(_make_policy(plan))
         self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
@@ -199,8 +205,7 @@ def _make_policy(plan: RolloutPlan) -> Policy:
     from qtopt_agent.models.folder import load, load_policy_pt
 
     torch.set_num_threads(1)
-    # In whichever cell it acts: the plan's may be another than it was made for.
-    return (load_policy_pt if plan.policy_pt else load)(Path(name))
+    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)
 
 
 @lru_cache(maxsize=1)
