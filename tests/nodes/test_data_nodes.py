@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ pytest.importorskip("cyclonedds", reason="nodes run on the stand-in, which needs
 PROGRAMS = Path(__file__).parent / "programs"
 CONTRACT = Path(__file__).parents[1] / "contract"
 LIMIT = 500.0  # s for all checks of a module
+MODELS = tempfile.TemporaryDirectory(prefix="qtopt_models_")  # what checks publish, for those after them
 
 _spec = importlib.util.spec_from_file_location("contract_backends", CONTRACT / "conftest.py")
 assert _spec and _spec.loader
@@ -37,17 +39,20 @@ def with_messages() -> bool:
 
 
 @cache
-def said(module: str, on: str, domain: int, *names: str) -> dict[str, str | None]:
-    """What each check of the module, or of those named, said, run once."""
+def said(module: str, on: str, domain: int, *names: str, measured: bool = True) -> dict[str, str | None]:
+    """What each check of the module, or of those named, said, run once; `measured`: for coverage as well."""
     backend = backends.backend(on)
     if on == "rclpy" and not with_messages():
         pytest.skip("ROS 2 is here without qtopt_msgs (colcon build): these nodes were NOT run on the real rclpy")
     environment = dict(backend.environment) | {
         "ROS_DOMAIN_ID": str(domain),
         "CYCLONEDDS_URI": backends.loopback(),
+        "QTOPT_TEST_MODELS": MODELS.name,
         "QTOPT_TEST_RUNNER": "\n".join(backend.command),
         "PYTHONPATH": os.pathsep.join([*map(str, (PROGRAMS, CONTRACT / "programs")), *_paths(backend)]),
     }
+    if not measured:
+        environment |= {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
     done = subprocess.run(
         [*backend.command, "check_runner", module, *names],
         env=environment,

@@ -1,24 +1,33 @@
 """Models that have learned nothing, good enough to see whether they are loaded."""
 
+import os
 import shutil
-import tempfile
-from functools import cache
+import threading
 from pathlib import Path
 
-from qtopt_agent.core.profile import COMPACT
-from qtopt_agent.maximizers import CEM
-from qtopt_agent.models.publish import publish
-from qtopt_agent.q_functions import make_q_function
+MODELS = Path(os.environ["QTOPT_TEST_MODELS"])  # one program after another finds there what was made before
+_making = threading.Lock()
 
 
-@cache
 def made(version):
-    """A model, in a folder of its own. This takes a while, and an arm in this process is silent meanwhile."""
-    import torch
+    """A model's folder. Making one takes a while, and an arm in this process is silent meanwhile."""
+    with _making:
+        if not (MODELS / version).exists():
+            _make(version)
+    return MODELS / version
+
+
+def _make(version):
+    import torch  # takes seconds of those that find it made
+
+    from qtopt_agent.core.profile import COMPACT
+    from qtopt_agent.maximizers import CEM
+    from qtopt_agent.models.publish import publish
+    from qtopt_agent.q_functions import make_q_function
 
     torch.set_num_threads(1)
     cem = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
-    return publish(Path(tempfile.mkdtemp()), version, COMPACT, make_q_function(COMPACT, seed=3), cem, {})
+    publish(MODELS, version, COMPACT, make_q_function(COMPACT, seed=3), cem, {})
 
 
 def put(store, version):
