@@ -1,5 +1,7 @@
 """Pictures of boards whose place is known, as a cell's camera takes them, and the poses of a hand that go with them."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -54,16 +56,23 @@ def board_at(camera, tips):
     return inverse(mounted(camera)) @ tips @ PLACE["fixed"]
 
 
-def photograph(camera, board, made=BOARD):
-    """uint8 [H, W, 3] of the board `made` on a grey ground, through the lens of `camera`, antialiased."""
-    lens, scale = Lens(camera), 4000  # px a m of the print
-    width, height = (np.array(made.printed.getRightBottomCorner()[:2]) * scale).round().astype(int).tolist()
-    printed = cv2.copyMakeBorder(made.printed.generateImage((width, height)), 40, 40, 40, 40, 0, value=255)
+@lru_cache(maxsize=1)
+def rays_of(camera):
+    """Of each pixel, OVER along each axis: where they meet the plane 1 m before the camera [N, 3]."""
+    lens = Lens(camera)
     grid = (np.indices((camera.height * OVER, camera.width * OVER))[::-1].reshape(2, -1).T + 0.5) / OVER - 0.5
     rays = cv2.undistortPoints(grid[:, None], lens.matrix, lens.distortion)[:, 0]
+    return np.column_stack([rays, np.ones(len(rays))])
+
+
+def photograph(camera, board, made=BOARD):
+    """uint8 [H, W, 3] of the board `made` on a grey ground, through the lens of `camera`, antialiased."""
+    scale = 4000  # px a m of the print
+    width, height = (np.array(made.printed.getRightBottomCorner()[:2]) * scale).round().astype(int).tolist()
+    printed = cv2.copyMakeBorder(made.printed.generateImage((width, height)), 40, 40, 40, 40, 0, value=255)
     # A ray hits the board's plane where the homography from board to normalised picture is undone.
     homography = np.linalg.inv(board[:3, [0, 1, 3]])
-    hits = np.column_stack([rays, np.ones(len(rays))]) @ homography.T
+    hits = rays_of(camera) @ homography.T
     at = (hits[:, :2] / hits[:, 2:] * scale - 0.5 + 40).astype(np.float32)
     shape = (camera.height * OVER, camera.width * OVER)
     seen = cv2.remap(

@@ -12,6 +12,7 @@ camera to 0.8 mm and 0.15 degrees instead of 1.8 mm and 0.54.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -79,9 +80,14 @@ class Sight:
         """How the errors [2 N] change, px, with a step of `fit` [12]."""
         board = self._board_by(fit)
         slopes = self.lens.slopes(moved(self.corners, board))
-        turning = np.cross(np.eye(3), self.corners[:, None]) @ board[:3, :3].T  # [N, axis, 3]
+        turning = self._turns @ board[:3, :3].T
         by_board = [slopes[..., 3:] @ turning.transpose(0, 2, 1), slopes[..., 3:] @ board[:3, :3]]
         return np.concatenate([-slopes, *by_board], axis=2).reshape(-1, 12)
+
+    @cached_property
+    def _turns(self) -> Numbers:
+        """How the corners move [N, axis, 3] as the board turns about its axes."""
+        return np.cross(np.eye(3), self.corners[:, None])
 
     def _board_by(self, fit: Fit) -> Numbers:
         return inverse(self.arm @ fit.camera) @ fit.board
