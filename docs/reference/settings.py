@@ -20,6 +20,7 @@ A preset is a file of these settings in their groups, and what it leaves out has
 `--set` takes: [train a model](../how-to/train-a-model.md). What the choices do: [algorithms](../algorithms/README.md).
 A pair goes linearly from its first number at the first gradient step to its second at the last.
 """
+VALUES = {preset: load_preset(preset).settings() for preset in preset_names()}
 COLUMNS = ("setting", "value", "default", "meaning", "in presets")
 
 
@@ -47,8 +48,8 @@ def _row(name: str) -> list[str]:
 def _in_presets(name: str, default: Any) -> str:
     """The presets that do not have the default, by value."""
     having = defaultdict(list)
-    for preset in preset_names():
-        if (value := load_preset(preset).settings()[name]) != default:
+    for preset, values in VALUES.items():
+        if (value := values[name]) != default:
             having[_yaml(value)].append(preset)
     return "; ".join(f"`{value}` {', '.join(presets)}" for value, presets in having.items())
 
