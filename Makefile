@@ -22,6 +22,9 @@ COMPARE := $(call stamp,compare)
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
+# Tests start hundreds of processes, and each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo train test bench bench-algorithms bench-studies check format lint types layers
 .DELETE_ON_ERROR:
 

@@ -15,6 +15,7 @@ from benchmarks.algorithms.two_modes import BROAD_DISTANCE, HIGHER_MODE, NARROW_
 from qtopt_agent.core.nested_settings import by_full_name
 from qtopt_agent.learning.preset import SETTINGS, Preset, load_preset
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 ROOT = Path(__file__).parents[2]
 DIRECTION = np.array([0.6, 0.8])
 

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("cyclonedds", reason="nodes run on the stand-in, which needs qtopt_agent[standalone]")
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_short_run_reports_every_measurement(tmp_path, published):
     from qtopt_agent.standalone.hooks import ros_is_installed
 

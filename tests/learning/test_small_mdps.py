@@ -155,6 +155,12 @@ class GoesLeft:
         return Decision(np.zeros(2, np.float32), log_density=0.0)
 
 
+@pytest.fixture(scope="module")
+def walks() -> list[Episode]:
+    rng = np.random.default_rng(0)
+    return [walk(number, rng) for number in range(800)]
+
+
 @pytest.mark.parametrize(
     ("settings", "agrees"),
     [
@@ -165,7 +171,7 @@ class GoesLeft:
     ],
     ids=lambda settings: "-".join(str(value) for value in settings.values()) if isinstance(settings, dict) else "",
 )
-def test_from_episodes_of_a_bad_policy(settings, agrees, tmp_path):
+def test_from_episodes_of_a_bad_policy(settings, agrees, walks, tmp_path):
     preset = load_preset("lowdim").changed(
         **{"steps": 600, "ema_decay": 0.95, "learning_rate": 2e-3, "bf16": False, "symmetry": False}
         | {
@@ -181,10 +187,9 @@ def test_from_episodes_of_a_bad_policy(settings, agrees, tmp_path):
     network = make_network(preset, CORRIDOR, seed=1)
     learner = Learner(preset, CORRIDOR, network, training_maximizer(preset, CORRIDOR), seed=1)
     store = TransitionStore(tmp_path, StoreSpec.of(CORRIDOR, 20_000))
-    rng = np.random.default_rng(0)
-    for number in range(800):
-        store.append(walk(number, rng))
-    feed = Feed(learner, store, rng)
+    for episode in walks:
+        store.append(episode)
+    feed = Feed(learner, store, np.random.default_rng(0))
     for _ in range(preset.steps):
         feed.step()
     error = np.abs(learned(learner) - value_iteration()).max()

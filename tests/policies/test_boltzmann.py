@@ -22,7 +22,7 @@ def q_function(seed: int = 0):
 
 
 def test_actions_are_drawn_as_often_as_the_softmax_of_their_q_says():
-    q, temperature = q_function(), 0.1
+    q, temperature, draws = q_function(), 0.1, 2000
     policy = BoltzmannPolicy(q, GRID, LOWDIM, temperature)
     with torch.no_grad():
         actions = GRID.ask(GRID.start(1), 0, torch.Generator())
@@ -31,13 +31,13 @@ def test_actions_are_drawn_as_often_as_the_softmax_of_their_q_says():
     probability = np.exp(values / temperature) / np.exp(values / temperature).sum()
     numbers = {tuple(np.round(action, 4)): i for i, action in enumerate(actions[0].numpy())}
     rng, counts = np.random.default_rng(0), np.zeros(len(numbers))
-    for _ in range(6000):
+    for _ in range(draws):
         decision = policy.decide(SEEN, rng)
         number = numbers[tuple(np.round(decision.action, 4))]
         assert decision.q == pytest.approx(values[number], abs=1e-5)
         counts[number] += 1
     # Pearson's chi-square test; four standard deviations above the mean is beyond its 99.9 % quantile.
-    statistic = ((counts - 6000 * probability) ** 2 / (6000 * probability)).sum()
+    statistic = ((counts - draws * probability) ** 2 / (draws * probability)).sum()
     freedom = len(counts) - 1
     assert statistic < freedom + 4 * (2 * freedom) ** 0.5
 

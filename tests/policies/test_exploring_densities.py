@@ -16,6 +16,7 @@ from qtopt_agent.q_functions import make_q_function
 
 SEEN = Observation(np.zeros((32, 32, 3), np.uint8), np.zeros(4, np.float32), 0.0)
 CODE = ActionCode(COMPACT.action_space)
+DECISIONS = 2000
 # One coordinate near a bound, so that clipping matters.
 ACTION = COMPACT.action_space.project(np.array([0.057, -0.03, 0.01, 0.1, 1.0, 1, 0, 0]))
 
@@ -73,14 +74,14 @@ def test_without_noise_the_greedy_action_holds_its_share_and_others_the_uniform_
 def test_decisions_carry_the_density_they_were_drawn_with(epsilon, noise):
     """The mean of other / own density over decisions is the other's whole probability, 1; and the densities differ."""
     policy, rng = ExploringPolicy(Fixed(), COMPACT, epsilon, noise), np.random.default_rng(0)
-    decisions = [policy.decide(SEEN, rng) for _ in range(6000)]
+    decisions = [policy.decide(SEEN, rng) for _ in range(DECISIONS)]
     own = torch.tensor([d.log_density for d in decisions])
     assert own.isfinite().all()
     actions = torch.from_numpy(np.stack([d.action for d in decisions]))
     other = exploring_log_density(CODE, actions, torch.from_numpy(ACTION).expand_as(actions), 0.3, 0.8 * noise)
     ratio = (other - own).exp()
     assert ratio.std() > 0.05
-    assert float(ratio.mean()) == pytest.approx(1, abs=4 * float(ratio.std()) / 6000**0.5)
+    assert float(ratio.mean()) == pytest.approx(1, abs=4 * float(ratio.std()) / DECISIONS**0.5)
 
 
 def test_where_the_policy_does_not_know_its_density_neither_does_the_explorer():

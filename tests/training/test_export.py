@@ -13,6 +13,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.models.folder import load
 from qtopt_agent.training.export import export_run
 
+pytestmark = pytest.mark.xdist_group("export")  # so that one process makes the run
 SETTINGS = ("min_episodes=2", "scripted_episodes=100", "evaluate_episodes=0", "publish_every=1")
 
 

@@ -30,6 +30,8 @@ from qtopt_agent.training.actors import Result
 from qtopt_agent.training.run import Training
 from qtopt_agent.training.worker import Order
 
+pytestmark = pytest.mark.xdist_group("training run")  # so that one process makes what the tests share
+
 
 def small(**changes: object) -> Preset:
     settings = dict(

@@ -10,7 +10,7 @@ from action_msgs.msg import GoalStatus
 from faulty_graph import ARM, SLOW, wired
 from graph_tools import started, until
 from harness import result
-from model_tools import put, put_broken
+from model_tools import made, put, put_broken
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.msg import GraspCommand, SafetyStatus
 from rosgraph_msgs.msg import Clock
@@ -143,6 +143,7 @@ def check_two_agents_stop_the_arm_and_one_of_them_can_go_on():
 
 
 def check_a_bad_model_pushed_in_mid_motion_is_kept_out_and_the_old_one_goes_on():
+    made("zbroken"), made("zz")
     with wired(SLOW | {"watch": 0.2}) as (arm, graph):
         attempt = arm.mid_motion()
         put_broken(graph.root / "store", "zbroken")
