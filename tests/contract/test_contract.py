@@ -12,16 +12,21 @@ from .conftest import backend, checks
 
 BACKENDS = ["standalone", "rclpy"]
 ALONE = [f"checks_{part}" for part in ("values", "parameters", "names", "time", "executors", "logging")]
+# All checks of a module are for one worker, for it runs them together.
+CHECKS_ALONE = [
+    pytest.param(module, check, marks=pytest.mark.xdist_group(module)) for module in ALONE for check in checks(module)
+]
 PAIRS = [(one, other) for one in BACKENDS for other in BACKENDS]
 
 
 @pytest.mark.parametrize("on", BACKENDS)
-@pytest.mark.parametrize(("module", "check"), [(module, check) for module in ALONE for check in checks(module)])
+@pytest.mark.parametrize(("module", "check"), CHECKS_ALONE)
 def test_alone(results: Callable[..., dict[str, str | None]], on: str, module: str, check: str) -> None:
     said = results(module, on)[check]
     assert said is None, said
 
 
+@pytest.mark.xdist_group("checks_across")
 @pytest.mark.parametrize(("on", "peer"), PAIRS, ids=["_sees_".join(pair) for pair in PAIRS])
 @pytest.mark.parametrize("check", checks("checks_across"))
 def test_across(results: Callable[..., dict[str, str | None]], on: str, peer: str, check: str) -> None:
