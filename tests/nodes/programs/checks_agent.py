@@ -168,7 +168,7 @@ def check_a_driver_killed_in_mid_motion_ends_the_attempt():
 
 
 def check_models_are_changed_while_it_runs_and_bad_ones_kept_out():
-    made("zbroken"), made("second")
+    made("first"), made("zbroken"), made("second")  # the newest comes last
     with agent() as client:
         until(lambda: client.models, "the model is told, also to a late listener")
         assert client.models[-1].version == "first" and client.models[-1].profile == "compact"

@@ -143,7 +143,7 @@ def check_two_agents_stop_the_arm_and_one_of_them_can_go_on():
 
 
 def check_a_bad_model_pushed_in_mid_motion_is_kept_out_and_the_old_one_goes_on():
-    made("zbroken"), made("zz")
+    made("first"), made("zbroken"), made("zz")  # the newest comes last
     with wired(SLOW | {"watch": 0.2}) as (arm, graph):
         attempt = arm.mid_motion()
         put_broken(graph.root / "store", "zbroken")
