@@ -8,7 +8,7 @@ from qtopt_agent.agent.values import AgentSettings, DriverStatus, Goal, Outcome,
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.policy import Decision
-from qtopt_agent.core.profile import COMPACT, LOWDIM
+from qtopt_agent.core.profile import COMPACT, DETAILED, LOWDIM
 from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.commands import NOTHING, DriverState
@@ -37,9 +37,9 @@ class Plan:
 class Stack:
     """Everything between the camera and the arm. `camera_size` and the others may be changed while it runs."""
 
-    def __init__(self, policy, **settings):
+    def __init__(self, policy, profile=COMPACT, **settings):
         self.now, self.clock_offset = 50.0, 1000.0
-        self.agent = AgentCore(COMPACT, AgentSettings(**settings), "agent", lambda: self.clock, lambda: self.now)
+        self.agent = AgentCore(profile, AgentSettings(**settings), "agent", lambda: self.clock, lambda: self.now)
         self.agent.use(policy)
         self.driver = ArmDriverCore(DriverSettings(MotionLimits(BOX, 0.11, 1.2), Output.POSE, gripper_time=0.1))
         self.position, self.yaw, self.aperture = np.array([0.0, 0.0, 0.2]), 0.0, 0.08
@@ -136,6 +136,20 @@ def test_the_arm_makes_the_motions_and_each_decision_sees_the_state_after_the_la
     heights = [observation.state[1] for observation in plan.seen]
     np.testing.assert_allclose(heights, [0.2, 0.17, 0.14, 0.11], atol=0.006)
     np.testing.assert_allclose([observation.state[3] for observation in plan.seen], [0, 0.05, 0.1, 0.15])
+
+
+def test_a_decision_is_told_what_the_last_motion_did_and_not_what_was_asked():
+    aside = Action(np.float32([0.06, 0.0, 0.0]), 0.3)
+    plan = Plan(aside, aside, aside, aside, aside, STOP)
+    stack = Stack(plan, DETAILED)
+    stack.camera_size = (64, 64)
+    for _ in range(2):
+        episode = stack.grasp().episode
+        plan.actions = [aside, STOP]
+        assert not episode.steps[0].observation.state[4:].any()
+        told = [step.observation.state[4:] for step in episode.steps[1:]] + [episode.final.state[4:]]
+        done = [Action.from_vector(step.executed) for step in episode.steps]
+        np.testing.assert_allclose(told, [[*action.translation, action.yaw] for action in done], atol=1e-6)
 
 
 def test_every_step_has_its_capture_inference_and_command_time_in_order():

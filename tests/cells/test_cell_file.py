@@ -83,12 +83,23 @@ def test_a_model_sees_the_middle_of_the_stream_unless_the_cell_says_otherwise():
     assert replace(camera, crop=(0, 40, 400, 400)).window((32, 32)) == (0, 40, 400, 400)
 
 
-def test_only_a_camera_that_looks_down_the_jaws_axis_has_mirror_images():
-    assert Cell().is_symmetrical
-    assert not load_cell("d435_wrist").is_symmetrical
-    assert not load_cell("shoulder").is_symmetrical
-    assert not replace(Cell(), camera=Camera(crop=(0, 0, 400, 400))).is_symmetrical
-    assert not replace(Cell(), camera=Camera(position=(0.001, 0.0, 0.105))).is_symmetrical
+def test_pictures_have_mirror_images_along_the_planes_of_the_hand_that_the_camera_lies_in():
+    across, down = 1, 0
+    wrist = load_cell("d435_wrist").camera
+    assert Cell().mirrors == (across, down)
+    assert load_cell("d435_wrist").mirrors == load_cell("d405_wrist").mirrors == (across,)
+    assert load_cell("shoulder").mirrors == ()
+    for camera, expected in [
+        (Camera(crop=(0, 0, 400, 480)), (down,)),
+        (Camera(position=(0.001, 0.0, 0.105)), (across, down)),  # as well as a pose is measured
+        (Camera(position=(0.004, 0.0, 0.105)), (down,)),
+        (replace(wrist, position=(0.004, -0.075, 0.12)), ()),
+        (replace(wrist, cx=322.0), (across,)),
+        (replace(wrist, cx=330.0), ()),
+        (replace(wrist, orientation=(0.991445, 0.04, 0.0, -0.130526)), ()),  # turned about its own axis
+        (replace(Camera(), orientation=(0.70711, 0.70711, 0.0, 0.0)), ()),  # across the picture is along the fingers
+    ]:
+        assert replace(Cell(), camera=camera).mirrors == expected, camera
 
 
 @pytest.mark.parametrize("name", ["d405_wrist", "d435_wrist", "embedded"])

@@ -59,7 +59,7 @@ def test_a_cell_is_shown_with_every_setting_and_what_follows(there):
         "view": [54.8, 42.5],
         "window": [80, 0, 480, 480],
         "focal length": [617.0, 617.0],
-        "symmetrical": False,
+        "mirror images": ["across"],
     }
 
 

@@ -31,4 +31,4 @@ def test_table_names_every_layer():
 def test_unknown_profile_is_bad_input():
     refused = describe("--profile", "huge")
     assert refused.exit_code == 2
-    assert "unknown profile 'huge', expected one of paper, compact, lowdim" in refused.stderr
+    assert "unknown profile 'huge', expected one of paper, compact, detailed, lowdim" in refused.stderr

@@ -10,6 +10,7 @@ import pytest
 from qtopt_agent.core.action import ActionSpace
 from qtopt_agent.core.cell import Camera, Cell
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.mirrors import MIRRORS
 from qtopt_agent.core.observation import ObservationSpec
 from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER, PROFILES, get_profile
 
@@ -37,7 +38,7 @@ def test_a_profile_is_found_by_its_name(name):
 
 
 def test_an_unknown_profile_names_those_there_are():
-    with pytest.raises(InvalidInput, match="unknown profile 'big', expected one of paper, compact, lowdim"):
+    with pytest.raises(InvalidInput, match="unknown profile 'big', expected one of paper, compact, detailed, lowdim"):
         get_profile("big")
 
 
@@ -79,8 +80,8 @@ def test_a_profile_whose_image_is_larger_than_its_cells_camera_gives_is_refused(
 
 
 def test_a_profile_has_mirror_images_where_its_cell_is_symmetrical():
-    assert COMPACT.has_mirror_images and LOWDIM.has_mirror_images and not PAPER.has_mirror_images
-    assert not replace(COMPACT, cell=Cell(camera=Camera(position=(0.0, 0.01, 0.105)))).has_mirror_images
+    assert COMPACT.mirrors == LOWDIM.mirrors == MIRRORS and PAPER.mirrors == ()
+    assert replace(COMPACT, cell=Cell(camera=Camera(position=(0.0, 0.01, 0.105)))).mirrors == MIRRORS[:1]
 
 
 def test_core_imports_numpy_and_nothing_else():

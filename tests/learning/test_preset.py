@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_shipped_presets_load():
-    published = {"paper", "compact", "lowdim", "q2opt", "ddpg", "naf", "dqn", "qtopt-v2", "qtopt-v3"}
+    published = {"paper", "compact", "detailed", "lowdim", "q2opt", "ddpg", "naf", "dqn", "qtopt-v2", "qtopt-v3"}
     assert published == set(preset_names())
     for name in preset_names():
         get_profile(load_preset(name).profile)
@@ -128,7 +128,7 @@ def test_a_setting_under_two_names_is_refused_with_both(asked, names):
         ("evaluation_samples=5", "setting maximizer.evaluation_samples is 5, expected at least cem_elites, 6"),
         ("maximizer=proposal", "setting maximizer.kind is 'proposal': a scalar q_function proposes no actions"),
         ("capacity=20", "setting replay.capacity is 20, expected more than an episode's 20 steps"),
-        ("profile=paper", "setting replay.symmetry is True: not for the camera of paper"),
+        ("mask_weight=1.0", "setting loss.mask_weight is 1.0: expected 0, for a scalar compact network has no masks"),
         ("profile=tiny", "unknown profile 'tiny'"),
         ("n_step={}", "setting target.n_step is {}, expected a whole number"),
         ("optimizer=", "setting optimizer.kind is None, expected adamw or sgd"),
@@ -235,7 +235,7 @@ def test_a_file_that_is_no_preset_is_refused(tmp_path, text):
 
 
 def test_a_preset_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(InvalidInput, match="unknown preset 'large', expected one of compact, ddpg, dqn, lowdim,"):
+    with pytest.raises(InvalidInput, match="unknown preset 'large', expected one of compact, ddpg, detailed, dqn,"):
         load_preset("large")
     with pytest.raises(InvalidInput, match="No such file"):
         load_preset(str(tmp_path / "none.yaml"))

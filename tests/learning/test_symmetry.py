@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
+from qtopt_agent.core.observation import MOVED
 from qtopt_agent.learning.symmetry import Mirror, augment
 from qtopt_agent.replay.batch import Batch
 
@@ -43,6 +44,13 @@ def test_a_mirror_flips_both_images_and_the_signs_of_what_it_names():
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
+def test_masks_are_flipped_with_their_pictures():
+    before = batch()._replace(mask=np.arange(6 * 16, dtype=np.uint8).reshape(6, 4, 4))
+    np.testing.assert_array_equal(augment(before, [LEFT_RIGHT], Always()).mask, before.mask[:, :, ::-1])
+    np.testing.assert_array_equal(augment(before, [UP_DOWN], Always()).mask, before.mask[:, ::-1])
+    assert augment(batch(), [UP_DOWN], Always()).mask is None
+
+
 def test_both_mirrors_make_a_half_turn():
     before = batch()
     after = augment(before, [LEFT_RIGHT, UP_DOWN], Always())
@@ -69,7 +77,7 @@ def test_about_half_of_the_transitions_are_mirrored_as_a_whole():
 
 
 def test_the_batch_given_is_left_as_it_was():
-    before = batch()
+    before = batch()._replace(mask=np.ones((6, 4, 4), np.uint8))
     copies = [part.copy() for part in before]
     augment(before, [LEFT_RIGHT], Always())
     for part, copied in zip(before, copies, strict=True):
@@ -82,4 +90,4 @@ def test_signs_follow_names():
 
 def test_the_mirrors_flip_only_numbers_that_exist():
     simulation = pytest.importorskip("qtopt_agent.simulation")
-    assert all(flips <= {*ACTION_NAMES, *simulation.PRIVILEGED_NAMES} for _, flips in MIRRORS)
+    assert all(flips <= {*ACTION_NAMES, *MOVED, *simulation.PRIVILEGED_NAMES} for _, flips in MIRRORS)

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from qtopt_agent.core.cell import Camera, Cell
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
-from qtopt_agent.core.profile import COMPACT, LOWDIM, PAPER
+from qtopt_agent.core.profile import COMPACT, DETAILED, LOWDIM, PAPER
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.policies.scripted_module import ScriptedPolicy, script_policy
 from qtopt_agent.q_functions import MirroredQFunction, make_q_function
@@ -16,7 +19,7 @@ def observations(profile, batch=3, samples=5):
     return image, state, torch.randn(batch, samples, 8, generator=generator)
 
 
-@pytest.mark.parametrize("profile", [COMPACT, LOWDIM], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("profile", [COMPACT, DETAILED, LOWDIM], ids=lambda profile: profile.name)
 @pytest.mark.parametrize(("axis", "flipped"), MIRRORS, ids=["left-right", "up-down"])
 def test_a_mirror_image_of_everything_has_the_same_value(profile, axis, flipped):
     q = MirroredQFunction(make_q_function(profile, seed=1), profile)
@@ -24,6 +27,16 @@ def test_a_mirror_image_of_everything_has_the_same_value(profile, axis, flipped)
     state_signs = torch.tensor(signs(profile.observation.state_names, flipped))
     there = q(image.flip(axis + 1), state * state_signs, actions * torch.tensor(signs(ACTION_NAMES, flipped)))
     torch.testing.assert_close(there, q(image, state, actions))
+
+
+def test_a_camera_beside_the_palm_has_one_mirror_image_and_not_the_other():
+    beside = replace(COMPACT, cell=Cell(camera=Camera(position=(0.0, -0.07, 0.105))))
+    q = MirroredQFunction(make_q_function(beside, seed=1), beside)
+    image, state, actions = observations(beside)
+    assert q.encode(image).shape[:2] == (3, 2)
+    for (axis, flipped), same in zip(MIRRORS, (True, False), strict=True):
+        there = q(image.flip(axis + 1), state, actions * torch.tensor(signs(ACTION_NAMES, flipped)))
+        assert torch.allclose(there, q(image, state, actions), atol=1e-5) == same
 
 
 def test_the_network_alone_does_tell_mirror_images_apart():
@@ -55,5 +68,5 @@ def test_what_one_view_proposes_is_not_offered_for_all(kind):
 
 
 def test_a_fixed_camera_has_no_mirror_images():
-    with pytest.raises(InvalidInput, match="'paper': only the view of a camera on the jaw"):
+    with pytest.raises(InvalidInput, match="'paper': its camera lies in no plane of the hand"):
         MirroredQFunction(make_q_function(PAPER), PAPER)

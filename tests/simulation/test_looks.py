@@ -41,6 +41,14 @@ def test_the_same_seed_gives_the_same_episode_whatever_was_before():
     assert [_episode(RANDOMISED, seed, robot) for seed in (2, 0, 1)] == [once[2], once[0], once[1]]
 
 
+def test_every_seed_draws_looks_of_its_own():
+    first, again, second = Look(RANDOMISED, 1), Look(RANDOMISED, 1), Look(RANDOMISED, 2)
+    assert first.photograph == again.photograph != second.photograph
+    assert first.lens(EMBEDDED.camera) == again.lens(EMBEDDED.camera) != second.lens(EMBEDDED.camera)
+    names = ("picture_age", "motion_error", "friction", "mass", "jaw_force")
+    assert all(getattr(first, name) == getattr(again, name) != getattr(second, name) for name in names)
+
+
 def test_plain_looks_are_what_there_is_without_any_and_ranges_without_width_are_as_good():
     assert _episode(Looks(), 4) == _episode(Looks("plain", exposure=(1.0, 2.0)), 4)
     plain, still = make_robot(COMPACT, clutter=(1, 3)), make_robot(COMPACT, clutter=(1, 3), looks=only())

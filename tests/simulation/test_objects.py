@@ -16,7 +16,7 @@ from qtopt_agent.simulation.scene import build_model
 
 HOUSEHOLD = sorted(set(FAMILIES["household"]) - set(FAMILIES["train"]))
 NEW = [("household", name) for name in HOUSEHOLD] + [
-    (split, name) for split in ("household-validation", "test") for name in FAMILIES[split]
+    (split, name) for split in ("household-validation", "test", "flat-boxes") for name in FAMILIES[split]
 ]
 
 

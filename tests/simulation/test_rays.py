@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS
+from qtopt_agent.core.observation import MOVED
 from qtopt_agent.core.profile import COMPACT, PROFILES, Profile
 from qtopt_agent.simulation import PRIVILEGED_NAMES
 from qtopt_agent.simulation.layout import SKY
@@ -83,7 +84,7 @@ def _at(robot: SimulatedRobot, x: float, y: float, yaw: float, light: tuple[floa
 def test_a_mirrored_scene_gives_the_mirrored_image(mirror: tuple[int, frozenset[str]]) -> None:
     """What learning takes for granted when it flips images."""
     axis, flipped = mirror
-    assert flipped <= {*ACTION_NAMES, *PRIVILEGED_NAMES}
+    assert flipped <= {*ACTION_NAMES, *MOVED, *PRIVILEGED_NAMES}
     x, y = ("x" not in flipped) * 2 - 1, ("y" not in flipped) * 2 - 1
     robot = SimulatedRobot(COMPACT, lambda rng: BRICK)
     robot.reset(0)

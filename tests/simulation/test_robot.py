@@ -11,8 +11,8 @@ from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.cell import EMBEDDED, Bin, Cell, Jaw, Workspace
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.profile import COMPACT, LOWDIM
+from qtopt_agent.core.observation import Observation, ObservationSpec
+from qtopt_agent.core.profile import COMPACT, DETAILED, LOWDIM
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.objects import FAMILIES
@@ -92,6 +92,32 @@ def test_the_object_is_in_the_first_image_of_99_layouts_in_100() -> None:
             mujoco.mj_forward(robot._model, robot._data)
             seen.append(np.abs(image - robot.observe().image).max() > 15)
     assert np.mean(seen) >= 0.99
+
+
+def test_what_the_last_motion_did_is_part_of_the_state() -> None:
+    robot = make_robot(DETAILED)
+    assert not robot.reset(3).state[4:].any()
+    done = robot.execute(Action(np.array([0.03, -0.02, 0.06], dtype=np.float32), 0.4))
+    assert done.translation[2] < 0.06  # cut to the workspace
+    np.testing.assert_allclose(robot.observe().state[4:], [*done.translation, 0.4], atol=1e-6)
+    assert not robot.reset(4).state[4:].any()
+
+
+def test_masks_say_where_in_the_picture_the_objects_are() -> None:
+    robot = make_robot(DETAILED)
+    for seed in range(8):
+        there = robot.reset(seed)
+        robot._data.qpos[6:9] = (50, 50, 0.5)
+        mujoco.mj_forward(robot._model, robot._data)
+        gone = robot.observe()
+        differs = (np.abs(there.image.astype(int) - gone.image).max(2) > 40).reshape(8, 8, 8, 8).mean((1, 3))
+        assert there.mask is not None and there.mask.any() and gone.mask is not None and not gone.mask.any()
+        assert (there.mask[differs > 0.2] > 0).all() and np.corrcoef(there.mask.ravel(), differs.ravel())[0, 1] > 0.7
+
+
+def test_a_picture_that_is_no_multiple_of_the_mask_has_none() -> None:
+    odd = replace(COMPACT, observation=ObservationSpec((36, 36), COMPACT.observation.state_names))
+    assert make_robot(odd).reset(0).mask is None
 
 
 def test_success_means_held_above_the_lift_height() -> None:

@@ -77,6 +77,7 @@ class AgentCore:
         self._steps: list[Step] = []
         self._last: Observation | None = None
         self._final: Observation | None = None
+        self._moved = NOTHING
 
     @property
     def model_version(self) -> str:
@@ -137,6 +138,7 @@ class AgentCore:
         self._episode_id = new_episode_id()
         self._steps = []
         self._last = self._final = None
+        self._moved = NOTHING
         self._pending, self._verdict, self._armed = None, None, False
         self._began, self._not_before = self._steady(), self._clock()
         self.q = float("nan")
@@ -177,7 +179,7 @@ class AgentCore:
 
     def _decide(self, policy: Policy, clock: float, now: float) -> AgentOutput:
         try:
-            observation = self.inputs.observe(clock, self._not_before, len(self._steps) / self.profile.max_steps)
+            observation = self._observe(clock, len(self._steps))
         except NotReady as reason:
             if now - self._since > self._settings.input_timeout:
                 return self._end(Outcome.NO_INPUT, str(reason), clock)
@@ -199,6 +201,10 @@ class AgentCore:
         self._enter(Phase.MOVING, self._sent)
         return AgentOutput(command)
 
+    def _observe(self, clock: float, motions: int) -> Observation:
+        """The observation now, after so many motions of this attempt."""
+        return self.inputs.observe(clock, self._not_before, motions / self.profile.max_steps, self._moved)
+
     def _move(self, pending: _Pending, status: DriverStatus, clock: float, now: float) -> AgentOutput:
         answered = (status.writer, status.sequence) == (self._writer, pending.command.motion.sequence)
         if not answered or status.moving:
@@ -209,6 +215,7 @@ class AgentCore:
             self._sent = now
             return AgentOutput(pending.command)
         pending.executed, pending.done = status.allowed, clock
+        self._moved = status.allowed
         self._not_before = clock
         if pending.action.terminate or len(self._steps) + 1 >= self._limit:
             self._enter(Phase.JUDGING, now)
@@ -220,9 +227,7 @@ class AgentCore:
         waited = now - self._since
         if self._final is None:
             try:
-                self._final = self.inputs.observe(
-                    clock, self._not_before, (len(self._steps) + 1) / self.profile.max_steps
-                )
+                self._final = self._observe(clock, len(self._steps) + 1)
             except NotReady as reason:
                 if waited > self._settings.input_timeout:
                     return self._end(Outcome.NO_INPUT, f"after the last motion: {reason}", clock)

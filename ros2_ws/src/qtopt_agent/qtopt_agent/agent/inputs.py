@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qtopt_agent.core.action import Action
 from qtopt_agent.core.errors import InvalidInput, QtoptError
-from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.observation import MOVED, Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.perception.ingest import RawImage, ingest_image, ingest_spec
+from qtopt_agent.safety.commands import NOTHING
 
-MEASURED = ("aperture_m", "height_m", "closed", "steps_done")
+KNOWN = ("aperture_m", "height_m", "closed", "steps_done", *MOVED)
 HISTORY = 200  # gripper and pose messages kept: 1 s at 200 Hz
 
 
@@ -36,7 +38,7 @@ class AgentInputs:
     """Messages go in from any thread, an Observation of `profile` comes out. Stamps are s of the stamping clock."""
 
     def __init__(self, profile: Profile, limits: InputLimits) -> None:
-        unknown = set(profile.observation.state_names) - set(MEASURED)
+        unknown = set(profile.observation.state_names) - set(KNOWN)
         if unknown:
             raise InvalidInput(f"profile {profile.name} needs {', '.join(sorted(unknown))}, which nothing measures")
         self._profile, self._limits = profile, limits
@@ -66,8 +68,8 @@ class AgentInputs:
         """Begin an attempt: the next picture sets the size that all of it must have."""
         self._size = None
 
-    def observe(self, clock: float, not_before: float, steps_done: float) -> Observation:
-        """The observation now. steps_done: 0..1 of the step limit.
+    def observe(self, clock: float, not_before: float, steps_done: float, moved: Action = NOTHING) -> Observation:
+        """The observation now. steps_done: 0..1 of the step limit; moved: what the last motion did.
 
         Raises NotReady unless the newest picture was taken after `not_before`, is young enough, has the size of the
         first, and there is a state of the same moment, of finite numbers.
@@ -86,6 +88,7 @@ class AgentInputs:
         _, aperture, closed = self._nearest("gripper state", jaw, stamp)
         _, height = self._nearest("pose", heights, stamp)
         known = {"aperture_m": aperture, "height_m": height, "closed": closed, "steps_done": steps_done}
+        known |= zip(MOVED, (*moved.translation, moved.yaw), strict=True)
         state = np.array([known[name] for name in self._profile.observation.state_names], dtype=np.float32)
         try:
             observation = Observation(ingest_image(raw, self._spec), state, stamp)

@@ -63,7 +63,11 @@ def _derived(cell: "Cell") -> list[tuple[str, Any, str]]:
         ("view", (round(across, 1), round(camera.view, 1)), "of the whole stream, across and down, degrees"),
         ("window", camera.window((1, 1)), "left, top, width, height of a square picture, px"),
         ("focal length", (round(fx, 1), round(fy, 1)), "along x and y, px"),
-        ("symmetrical", cell.is_symmetrical, "whether mirrored pictures are pictures of the same task"),
+        (
+            "mirror images",
+            tuple(["down", "across"][axis] for axis in cell.mirrors) or "none",
+            "along which its pictures are pictures of the same task",
+        ),
     ]
 
 

@@ -25,7 +25,9 @@ from qtopt_agent.core.clutter import parse_clutter
 def collect(
     out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder for the episodes, in dated folders.")],
     policy: Annotated[str, typer.Option(help="scripted, random, or a model: folder or released name.")] = "scripted",
-    profile: Annotated[str, typer.Option(help="paper, compact or lowdim; a model brings its own.")] = "compact",
+    profile: Annotated[
+        str, typer.Option(help="paper, compact, detailed or lowdim; a model brings its own.")
+    ] = "compact",
     cell: CellName = None,
     objects: Objects = "train",
     clutter: Clutter = "1",

@@ -8,7 +8,9 @@ from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 
 
 def describe(
-    profile: Annotated[str, typer.Option(help="Profile whose network is shown: paper, compact or lowdim.")] = "compact",
+    profile: Annotated[
+        str, typer.Option(help="Profile whose network is shown: paper, compact, detailed or lowdim.")
+    ] = "compact",
     json_file: JsonFile = None,
 ) -> None:
     """Show the layers of a profile's network.

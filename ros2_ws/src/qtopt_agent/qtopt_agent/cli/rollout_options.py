@@ -16,7 +16,8 @@ Clutter = Annotated[str, typer.Option(help="Objects in the bin: a number, or few
 Objects = Annotated[
     str,
     typer.Option(
-        help="Shapes (train, validation, held-out, household, household-validation, test) or a folder of meshes."
+        help="Shapes (train, validation, held-out, household, household-validation, test, flat-boxes) "
+        "or a folder of meshes."
     ),
 ]
 MaxMeshes = Annotated[

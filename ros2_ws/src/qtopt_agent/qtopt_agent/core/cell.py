@@ -22,6 +22,7 @@ Length = Annotated[float, Range(0.001, 2)]
 Coordinate = Annotated[float, Range(-5, 5)]
 Point = tuple[Coordinate, Coordinate, Coordinate]
 Part = Annotated[float, Range(-1, 1)]
+_NEARLY_SYMMETRICAL = (0.002, 0.02, 0.01)  # m, rad, share of the picture
 Pixels = Annotated[int, Range(1, 10_000)]
 
 
@@ -180,20 +181,25 @@ class Cell:
         return [f"{name} {mine[name]}, not {others[name]}" for name in SETTINGS if mine[name] != others[name]]
 
     @property
-    def is_symmetrical(self) -> bool:
-        """Whether a mirrored picture is a picture of the same task: the camera looks down along the jaw's axis."""
+    def mirrors(self) -> tuple[int, ...]:
+        """Along which axes of the picture, 1 across and 0 down, its mirror image is a picture of the same task.
+
+        Across where the camera lies in the plane x = 0 of the hand and its picture's columns follow it, down where it
+        does so with y. Small errors of a measured pose are let pass: a mirrored picture is then off by twice as much.
+        """
         camera = self.camera
-        fx, fy, cx, cy = camera.intrinsics
         left, top, width, height = camera.window((1, 1))
-        return (
-            camera.mount == "hand"
-            and camera.position[:2] == (0.0, 0.0)
-            and np.allclose(camera.rotation, np.diag([1, -1, -1]))
-            and not any(camera.distortion)
-            and math.isclose(fx, fy)
-            and math.isclose(cx, left + width / 2)
-            and math.isclose(cy, top + height / 2)
-        )
+        _, _, cx, cy = camera.intrinsics
+        off_centre = (cx - left) / width - 0.5, (cy - top) / height - 0.5
+        found = []
+        for axis, reflected in ((1, 0), (0, 1)):
+            signs = np.ones(3)
+            signs[reflected] = -1
+            turned = np.abs(signs[:, None] * camera.rotation * signs - camera.rotation).max() / 2
+            off = abs(camera.position[reflected]), turned, abs(off_centre[reflected])
+            if camera.mount == "hand" and all(np.less_equal(off, _NEARLY_SYMMETRICAL)):
+                found.append(axis)
+        return tuple(found)
 
 
 SETTINGS = settings_of(Cell)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
+import numpy as np
+
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.ranges import Range, convert_fields
 
@@ -28,6 +30,7 @@ class Looks:
         Literal["plain", "randomised", "surfaces", "light", "picture", "camera", "physics"],
         "randomised: all below varies; plain: nothing; the others: one part alone, and all else is plain",
     ] = "plain"
+    share: Annotated[Share, "of the episodes in which each part that varies does, on its own"] = 1.0
     textured: Annotated[Share, "surfaces: share of them with a pattern"] = 0.7
     patterns: Annotated[
         Literal["waves", "noise"], "surfaces: stripes, checks, spots and wood; or 1/f noise as photographs have"
@@ -44,15 +47,18 @@ class Looks:
     ambient: Annotated[Shares, "light: share that comes from everywhere"] = (0.2, 0.6)
     shadows: Annotated[Share, "light: of the episodes; such pictures take twice the time"] = 0.15
     exposure: Annotated[tuple[Stops, Stops], "picture: powers of two that it is brighter"] = (-0.8, 0.8)
-    warmth: Annotated[tuple[Gain, Gain], "picture: red times e to the power of this, blue divided by it"] = (-0.3, 0.3)
-    saturation: Annotated[tuple[Saturation, Saturation], "picture: 0 is grey, 1 as it is"] = (0.0, 1.2)
+    warmth: Annotated[tuple[Gain, Gain], "picture: red times e to the power of this, blue divided by it"] = (
+        -0.15,
+        0.15,
+    )
+    saturation: Annotated[tuple[Saturation, Saturation], "picture: 0 is grey, 1 as it is"] = (0.1, 1.2)
     pixel_noise: Annotated[tuple[Levels, Levels], "picture: standard deviation, grey levels of 255"] = (0.0, 10.0)
     blur: Annotated[tuple[Pixels, Pixels], "picture: standard deviation, px of what the model sees"] = (0.0, 0.7)
     jpeg: Annotated[Share, "picture: of the episodes"] = 0.3
     jpeg_quality: Annotated[tuple[Quality, Quality], "picture: of libjpeg"] = (50, 95)
-    camera_shift: Annotated[float, Range(0, 0.1), "camera: along each axis to either side, at most, m"] = 0.01
+    camera_shift: Annotated[float, Range(0, 0.1), "camera: along each axis to either side, at most, m"] = 0.008
     camera_turn: Annotated[float, Range(0, 30), "camera: about each axis to either side, at most, degrees"] = 3.0
-    camera_view: Annotated[float, Range(0, 0.5), "camera: of the focal length, more or less, at most"] = 0.1
+    camera_view: Annotated[float, Range(0, 0.5), "camera: of the focal length, more or less, at most"] = 0.08
     camera_centre: Annotated[
         float, Range(0, 0.2), "camera: of the picture's height, that the principal point is off, at most"
     ] = 0.03
@@ -79,6 +85,12 @@ class Looks:
     def vary(self) -> bool:
         """Whether anything does."""
         return self.kind != "plain"
+
+    def drawn(self, rng: np.random.Generator) -> "Looks":
+        """Those of one episode: each part varies in `share` of them, or else is plain."""
+        looks = self.in_force()
+        plain = [values for values in _PLAIN.values() if rng.random() >= self.share]
+        return replace(looks, **{name: value for part in plain for name, value in part.items()})
 
     def in_force(self) -> "Looks":
         """The same with `kind` spelt out: what it leaves plain has the only value that a plain episode has."""

@@ -1,10 +1,12 @@
-"""The task's mirror images: a wrist camera on the gripper's axis, a jaw without a front."""
+"""The task's mirror images: a jaw without a front, and a camera on the hand that lies in one of its planes or both."""
 
-# Of each: the image axis it flips (0 up-down, 1 left-right) and which numbers of action, state and privileged values
-# change sign.
-MIRRORS: tuple[tuple[int, frozenset[str]], ...] = (
-    (1, frozenset({"object_x_m", "object_sin2", "x", "sin_yaw"})),
-    (0, frozenset({"object_y_m", "object_sin2", "y", "sin_yaw"})),
+Reflection = tuple[int, frozenset[str]]
+"""The image axis it flips (0 up-down, 1 left-right), and which numbers of action, state and privileged values change
+sign."""
+
+MIRRORS: tuple[Reflection, ...] = (
+    (1, frozenset({"object_x_m", "object_sin2", "moved_x_m", "turned_rad", "x", "sin_yaw"})),
+    (0, frozenset({"object_y_m", "object_sin2", "moved_y_m", "turned_rad", "y", "sin_yaw"})),
 )
 ACTION_NAMES = ("x", "y", "z", "sin_yaw", "cos_yaw", "close", "open", "terminate")
 

@@ -13,6 +13,12 @@ Size = tuple[Annotated[int, Range(0, 10_000)], Annotated[int, Range(0, 10_000)]]
 """(height, width), px."""
 
 
+MOVED = ("moved_x_m", "moved_y_m", "moved_z_m", "turned_rad")
+"""What the last motion did, in the hand's frame before it; 0 at first. Tells a picture older than it says."""
+
+MASK_SIZE = 8
+
+
 @dataclass(frozen=True)
 class ObservationSpec:
     """Shape of an observation. `image_size` is (0, 0) where there is no camera. Raises InvalidInput on other values."""
@@ -39,12 +45,14 @@ class Observation:
 
     image: uint8 [H, W, 3] RGB. state: float32 [S], named and scaled by the profile. stamp: capture time, s.
     privileged: float32 [P], known in simulation only and never shown to a policy.
+    mask: uint8 [MASK_SIZE, MASK_SIZE], likewise: how much of each part of the picture shows objects, 255 for all of it.
     """
 
     image: NDArray[np.uint8]
     state: NDArray[np.float32]
     stamp: float
     privileged: NDArray[np.float32] | None = None
+    mask: NDArray[np.uint8] | None = None
 
     def validate(self, spec: ObservationSpec) -> None:
         """Raise InvalidInput, naming the part at fault, unless this observation fits `spec`."""

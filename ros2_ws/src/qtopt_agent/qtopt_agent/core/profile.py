@@ -1,7 +1,7 @@
 """A profile fixes what a model sees and does: camera, state, action space, reward."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from qtopt_agent.core.action import ActionSpace, grasp_action_space
 from qtopt_agent.core.cell import EMBEDDED, SHOULDER, Cell
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.core.observation import ObservationSpec
+from qtopt_agent.core.mirrors import MIRRORS, Reflection
+from qtopt_agent.core.observation import MOVED, ObservationSpec
 from qtopt_agent.core.ranges import Range, convert_fields
 
 
@@ -51,9 +52,9 @@ class Profile:
         return any(self.observation.image_size)
 
     @property
-    def has_mirror_images(self) -> bool:
-        """Whether a flipped view is a view of the same task."""
-        return not self.has_camera or self.cell.is_symmetrical
+    def mirrors(self) -> tuple[Reflection, ...]:
+        """Those of MIRRORS that make a view into another view of the same task."""
+        return tuple(each for each in MIRRORS if not self.has_camera or each[0] in self.cell.mirrors)
 
     def reward(self, last: bool, success: bool) -> float:
         """The reward of one step; `success` counts on the episode's last step only."""
@@ -82,6 +83,13 @@ COMPACT = Profile(
     discount=0.95,
 )
 
+DETAILED = replace(
+    COMPACT,
+    name="detailed",
+    network="detailed",
+    observation=ObservationSpec((64, 64), (*COMPACT.observation.state_names, *MOVED)),
+)
+
 LOWDIM = Profile(
     name="lowdim",
     network="mlp",
@@ -106,7 +114,7 @@ LOWDIM = Profile(
     discount=0.95,
 )
 
-PROFILES = {profile.name: profile for profile in (PAPER, COMPACT, LOWDIM)}
+PROFILES = {profile.name: profile for profile in (PAPER, COMPACT, DETAILED, LOWDIM)}
 
 
 def get_profile(name: str) -> Profile:

@@ -104,7 +104,9 @@ def _finger(name: str, side: int, cell: Cell) -> str:
 
 
 def _camera(cell: Cell) -> str:
-    if cell.camera.mount != "hand" or not cell.is_symmetrical:
+    camera = cell.camera
+    on_axis = camera.position[:2] == (0.0, 0.0) and np.allclose(camera.rotation, np.diag([1, -1, -1]))
+    if len(cell.mirrors) < 2 or not on_axis or not np.isclose(*camera.intrinsics[:2]):
         raise InvalidInput("Gazebo's world has a camera that looks down the jaw's axis: this cell's is another")
     # SDF cameras look along x with z up: turned to look along the gripper's -z, with its y at the top of the picture.
     fov = np.radians(cell.camera.view)

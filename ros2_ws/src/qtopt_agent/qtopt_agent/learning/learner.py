@@ -16,7 +16,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.learning import n_step
 from qtopt_agent.learning.bellman import action_values, bellman_targets, state_values
-from qtopt_agent.learning.losses import LOSSES, auxiliary_loss
+from qtopt_agent.learning.losses import LOSSES, auxiliary_loss, mask_loss
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.quantiles import quantile_huber_loss
 from qtopt_agent.learning.settings import OptimizerSettings, TargetSettings
@@ -78,7 +78,7 @@ class Learner:
         self._auxiliary_scale = torch.from_numpy(privileged.std(0)).clamp_min(1e-6)
 
     def step(self, batch: Batch, sequences: Sequences | None = None) -> dict[str, Tensor]:
-        """Learn from one batch. Returns scalars: loss, q, target, td_error, gradient, auxiliary, actor, trace.
+        """Learn from one batch. Returns scalars: loss, q, target, td_error, gradient, auxiliary, mask, actor, trace.
 
         `sequences` begin where the batch's transitions do; with them the preset's n_step_correction applies. Raises
         InvalidInput, and changes no weight, where the gradient is not finite.
@@ -97,7 +97,12 @@ class Learner:
             targets = torch.maximum(targets, bound if targets.dim() == 1 else bound[:, None])
 
         with torch.autocast("cpu", torch.bfloat16, enabled=preset.optimizer.bf16):
-            embedding = network.encode(image)
+            mask: Tensor | None = None
+            if preset.loss.mask_weight:
+                features = network.features(image)
+                embedding, mask = network.embed(features), network.mask(features)
+            else:
+                embedding = network.encode(image)
             if isinstance(network, QuantileQFunction):
                 logits = network.quantiles(embedding, state, action[:, None], taus)[:, 0].float()
             else:
@@ -119,6 +124,11 @@ class Learner:
             wanted = (torch.from_numpy(batch.privileged) - self._auxiliary_mean) / self._auxiliary_scale
             metrics["auxiliary"] = auxiliary_loss(predicted, wanted)
             loss = bellman + preset.loss.auxiliary_weight * metrics["auxiliary"]
+        if mask is not None:
+            if batch.mask is None:
+                raise InvalidInput("the mask loss needs a store with masks")
+            metrics["mask"] = mask_loss(mask, torch.from_numpy(batch.mask))
+            loss = loss + preset.loss.mask_weight * metrics["mask"]
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self._optimizer.zero_grad(set_to_none=True)

@@ -33,3 +33,8 @@ LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared": squared, "
 def auxiliary_loss(predicted: Tensor, privileged: Tensor) -> Tensor:
     """Mean smooth L1 between the values [B, P] read off the image features and the simulator's."""
     return functional.smooth_l1_loss(predicted, privileged)
+
+
+def mask_loss(logits: Tensor, mask: Tensor) -> Tensor:
+    """Mean cross entropy of logits [B, M, M] with how much of each part of a picture shows objects, uint8 [B, M, M]."""
+    return functional.binary_cross_entropy_with_logits(logits, mask / 255)

@@ -27,6 +27,7 @@ from qtopt_agent.learning.settings import (
     ReplaySettings,
     TargetSettings,
 )
+from qtopt_agent.q_functions.factory import NETWORKS
 
 _FOLDER = Path(__file__).parent / "presets"
 _ELITES_FROM_SAMPLES = ("cem", "icem", "gradient", "policy_weights")
@@ -43,7 +44,7 @@ class Preset:
     two do not go together.
     """
 
-    profile: Annotated[str, "compact, lowdim or paper: what is seen and done, and the network"]
+    profile: Annotated[str, "compact, detailed, lowdim or paper: what is seen and done, and the network"]
     steps: Annotated[Count, "gradient steps of the run"]
     optimizer: OptimizerSettings
     q_function: QFunctionSettings
@@ -75,9 +76,10 @@ class Preset:
             raise InvalidInput(
                 f"setting target.n_step_correction is {correction!r}: not for a quantile head, expected none"
             )
-        if self.replay.symmetry and not profile.has_mirror_images:
+        if self.loss.mask_weight and (kind != "scalar" or not NETWORKS[profile.network].mask_size):
             raise InvalidInput(
-                f"setting replay.symmetry is True: not for the camera of {profile.name}, which is not on the jaw's axis"
+                f"setting loss.mask_weight is {self.loss.mask_weight}: expected 0, for a {kind} {profile.network} "
+                "network has no masks"
             )
         if (capacity := self.replay.capacity) <= profile.max_steps:
             raise InvalidInput(

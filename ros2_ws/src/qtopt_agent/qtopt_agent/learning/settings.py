@@ -103,6 +103,9 @@ class LossSettings:
     auxiliary_weight: Annotated[
         float, Range(0, 1_000), "of the loss of predicting what only a simulator knows; 0: not predicted"
     ] = 0.0
+    mask_weight: Annotated[
+        float, Range(0, 1_000), "of the loss of saying which parts of a picture show objects; 0: not said"
+    ] = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,9 @@ class ReplaySettings:
     on_policy_share: Annotated[Shares, "uniform: of a batch, from the learned policy's episodes"] = (0.5, 0.5)
     priority_exponent: Annotated[Share, "prioritised: 0 is uniform, 1 in proportion to the errors"] = 0.6
     priority_correction: Annotated[Shares, "prioritised: 1 undoes the bias altogether"] = (0.4, 1.0)
-    symmetry: Annotated[bool, "mirror transitions at random; a camera has to be on the gripper's axis"] = False
+    symmetry: Annotated[
+        bool, "mirror transitions at random, in the planes of the hand that the cell's camera lies in"
+    ] = False
 
 
 @dataclass(frozen=True)

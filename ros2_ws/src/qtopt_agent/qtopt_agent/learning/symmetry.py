@@ -35,6 +35,9 @@ def augment(batch: Batch, mirrors: Sequence[Mirror], rng: np.random.Generator) -
             state=_sign(batch.state, chosen, mirror.state),
             next_state=_sign(batch.next_state, chosen, mirror.state),
         )
+        if batch.mask is not None:
+            flipped = np.where(chosen[:, None, None], np.flip(batch.mask, axis), batch.mask)
+            batch = batch._replace(mask=flipped)
         if batch.privileged.shape[1]:
             batch = batch._replace(privileged=_sign(batch.privileged, chosen, mirror.privileged))
     return batch

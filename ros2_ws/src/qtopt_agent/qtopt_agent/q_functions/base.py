@@ -21,6 +21,9 @@ class QFunction(nn.Module, ABC):
     kind, risk, risk_level = "scalar", "neutral", 0.0
     """As in `make_q_function`."""
 
+    mask_size = 0
+    """Parts along each side of the picture of which `mask` says how much shows objects; 0: it says nothing of that."""
+
     proposes = False
     """Whether `propose` names good actions, so that nothing needs to be searched."""
 
@@ -56,6 +59,18 @@ class QFunction(nn.Module, ABC):
         Coordinates and modes are those of `maximizers.ActionCode`, which turns them into actions.
         """
         raise InvalidInput(f"{type(self).__name__} proposes no actions")
+
+    def features(self, image: Tensor) -> Tensor:
+        """What `encode` makes of images before `embed` does the rest, for `mask` to read. Where mask_size is not 0."""
+        raise InvalidInput(f"{type(self).__name__} has no masks")
+
+    def embed(self, features: Tensor) -> Tensor:
+        """`encode`'s embedding of `features`."""
+        raise InvalidInput(f"{type(self).__name__} has no masks")
+
+    def mask(self, features: Tensor) -> Tensor:
+        """Logits float32 [B, mask_size, mask_size] of each part of a picture showing objects; an extra loss."""
+        raise InvalidInput(f"{type(self).__name__} has no masks")
 
     def auxiliary(self, embedding: Tensor, state: Tensor) -> Tensor:
         """Predictions [B, aux_size] of what only the simulator knows; used as an extra loss in training."""

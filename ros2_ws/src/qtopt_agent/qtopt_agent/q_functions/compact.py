@@ -40,8 +40,15 @@ class CompactQFunction(ContextNetwork):
 
     def encode(self, image: Tensor) -> Tensor:
         """Image vector [B, 128]."""
-        pixels = image.permute(0, 3, 1, 2).to(self._state_scale.dtype) * (2.0 / 255.0) - 1.0
-        features: Tensor = self.convolutions(pixels)
+        return self.embed(self.features(image))
+
+    def features(self, image: Tensor) -> Tensor:
+        """Maps [B, 64, h, w]."""
+        pixels = image.permute(0, 3, 1, 2).to(self._state_scale.dtype).mul_(2.0 / 255.0).sub_(1.0)
+        return self.convolutions(pixels)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Image vector [B, 128] of such maps."""
         # NHWC order is how channels_last memory already lies: flattening copies nothing.
         return self.image_layer(features.permute(0, 2, 3, 1).flatten(1))
 

@@ -8,13 +8,19 @@ from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.q_functions.actor_critic import ActorCriticQFunction
 from qtopt_agent.q_functions.base import QFunction
 from qtopt_agent.q_functions.compact import CompactQFunction
+from qtopt_agent.q_functions.detailed import DetailedQFunction
 from qtopt_agent.q_functions.grasping44 import Grasping44
 from qtopt_agent.q_functions.mlp import MlpQFunction
 from qtopt_agent.q_functions.naf import NafQFunction
 from qtopt_agent.q_functions.network import ContextNetwork
 from qtopt_agent.q_functions.quantile import QuantileQFunction
 
-NETWORKS: dict[str, type[QFunction]] = {"grasping44": Grasping44, "compact": CompactQFunction, "mlp": MlpQFunction}
+NETWORKS: dict[str, type[QFunction]] = {
+    "grasping44": Grasping44,
+    "compact": CompactQFunction,
+    "detailed": DetailedQFunction,
+    "mlp": MlpQFunction,
+}
 KINDS = ("scalar", "quantile", "naf", "actor_critic")
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.observation import Observation
 from qtopt_agent.replay.spec import StoreSpec
 
 
@@ -30,6 +31,8 @@ def rows_of(episode: Episode, source: int, spec: StoreSpec) -> dict[str, NDArray
         "source": np.full(len(rewards), source, np.uint8),
         "remaining": np.arange(len(rewards), dtype=np.int32)[::-1],
     }
+    if spec.mask_size:
+        data["mask"] = _masks(observations, episode.episode_id)
     columns = spec.columns()
     for name, values in data.items():
         _check(f"episode {episode.episode_id}: {name}", values, *columns[name], unknown=name == "log_density")
@@ -45,6 +48,15 @@ def _privileged(episode: Episode, spec: StoreSpec) -> NDArray[np.float32]:
     found = [values for values in known if values is not None]
     if len(found) < len(known):
         raise InvalidInput(f"episode {episode.episode_id} lacks the privileged values that the store holds")
+    return np.stack(found)
+
+
+def _masks(observations: list[Observation], episode: str) -> NDArray[np.uint8]:
+    found = [o.mask for o in observations if o.mask is not None]
+    if len(found) < len(observations):
+        raise InvalidInput(
+            f"episode {episode} has no masks, which only a run's own simulation gives: learn with loss.mask_weight 0"
+        )
     return np.stack(found)
 
 

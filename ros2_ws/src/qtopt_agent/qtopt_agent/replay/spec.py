@@ -20,7 +20,10 @@ OFF_POLICY, ON_POLICY = 0, 1
 
 @dataclass(frozen=True)
 class StoreSpec:
-    """What a store holds. `capacity` counts frames: an episode of T transitions takes T + 1."""
+    """What a store holds. `capacity` counts frames: an episode of T transitions takes T + 1.
+
+    mask_size: parts along each side of an image of which it knows how much shows objects; 0 where it does not.
+    """
 
     capacity: int
     image_size: tuple[int, int]
@@ -28,10 +31,11 @@ class StoreSpec:
     action_size: int
     privileged_size: int
     discount: float
+    mask_size: int = 0
 
     @staticmethod
-    def of(profile: Profile, capacity: int, privileged_size: int = 0) -> "StoreSpec":
-        """Room for a profile's transitions, and for `privileged_size` numbers that only a simulator knows."""
+    def of(profile: Profile, capacity: int, privileged_size: int = 0, mask_size: int = 0) -> "StoreSpec":
+        """Room for a profile's transitions, and for what only a simulator knows: so many numbers, masks of a size."""
         observation = profile.observation
         return StoreSpec(
             capacity,
@@ -40,11 +44,13 @@ class StoreSpec:
             profile.action_space.size,
             privileged_size,
             profile.discount,
+            mask_size,
         )
 
     def columns(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
         """Type and shape of one row of each file."""
-        return {
+        masks = {"mask": (np.uint8, (self.mask_size, self.mask_size))} if self.mask_size else {}
+        return masks | {
             "image": (np.uint8, (*self.image_size, 3)),
             "state": (np.float32, (self.state_size,)),
             "privileged": (np.float32, (self.privileged_size,)),
@@ -85,4 +91,5 @@ def check_header(folder: Path, spec: StoreSpec) -> None:
 
 
 def _header(spec: StoreSpec) -> dict[str, Any]:
-    return {"format": FORMAT, **asdict(spec), "image_size": list(spec.image_size)}
+    said = {"format": FORMAT, **asdict(spec), "image_size": list(spec.image_size)}
+    return said if spec.mask_size else {name: value for name, value in said.items() if name != "mask_size"}

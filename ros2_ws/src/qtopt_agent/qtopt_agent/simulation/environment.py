@@ -38,7 +38,7 @@ class GraspEnvironment(gymnasium.Env[Any, NDArray[np.float32]]):
         renderer: str = "rays",
         render_mode: str | None = None,
     ) -> None:
-        """`profile`: compact, lowdim or paper. The rest as make_robot takes it."""
+        """`profile`: compact, detailed, lowdim or paper. The rest as make_robot takes it."""
         if render_mode not in (None, "rgb_array"):
             raise InvalidInput(f"render_mode is {render_mode!r}, expected 'rgb_array' or none")
         self.render_mode = render_mode

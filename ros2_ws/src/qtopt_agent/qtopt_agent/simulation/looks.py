@@ -50,7 +50,8 @@ class Look:
     """One episode's. What is drawn again at every step, noise and motion errors, follows from the seed as well."""
 
     def __init__(self, looks: Looks, seed: int) -> None:
-        self._looks, self._seed = looks.in_force(), seed
+        self._seed = seed
+        self._looks = looks.drawn(self._draws(10))
         self.photograph = Photograph.draw(self._looks, self._draws(2))
         rng = self._draws(4)
         self.picture_age = float(rng.uniform(*self._looks.picture_age))  # control periods

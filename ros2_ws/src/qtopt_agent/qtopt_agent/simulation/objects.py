@@ -6,7 +6,15 @@ import numpy as np
 
 from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.simulation.families import held_out, household, household_validation, test, training, validation
+from qtopt_agent.simulation.families import (
+    flat_boxes,
+    held_out,
+    household,
+    household_validation,
+    test,
+    training,
+    validation,
+)
 from qtopt_agent.simulation.parts import Array, Family, Part, scaled, surface_points
 
 FAMILIES: dict[str, dict[str, Family]] = {
@@ -15,6 +23,7 @@ FAMILIES: dict[str, dict[str, Family]] = {
     "held-out": held_out.FAMILIES,
     "household": training.FAMILIES | household.FAMILIES,
     "household-validation": household_validation.FAMILIES,
+    "flat-boxes": flat_boxes.FAMILIES,
     "test": test.FAMILIES,
 }
 """What each split draws from, each family as often as another."""
@@ -22,7 +31,7 @@ FAMILIES: dict[str, dict[str, Family]] = {
 SPLITS = f"{', '.join(list(FAMILIES)[:-1])} or {list(FAMILIES)[-1]}"
 """Their names in words."""
 
-FLAT_AND_TALL = ("household", "household-validation", "test")
+FLAT_AND_TALL = ("household", "household-validation", "flat-boxes", "test")
 """Splits with things that must be reached for lower, and lifted higher, than compact-1 was trained on."""
 
 _BELOW_START = 0.02  # m between the tallest object and the lowest place where the finger tips start, at least

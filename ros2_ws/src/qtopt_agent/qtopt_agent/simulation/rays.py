@@ -93,6 +93,11 @@ class RayCamera:
         mean += 0.5
         return np.asarray(np.clip(mean, 0, 255, out=mean), dtype=np.uint8)
 
+    def share(self, geoms: NDArray[np.bool_], parts: int) -> NDArray[np.uint8]:
+        """How much of each of parts x parts of the picture rendered last shows `geoms`, bool of each geom; 255: all."""
+        hit = np.append(geoms, False)[self._geom].reshape(parts, self._grid[0] // parts, parts, -1)
+        return np.asarray(hit.mean((1, 3)) * 255 + 0.5).astype(np.uint8)
+
     def _shaded(
         self, model: mujoco.MjModel, data: mujoco.MjData, origin: Array, points: Array, shading: Shading
     ) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from qtopt_agent.core.cell_boxes import camera_in_palm
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.looks import PLAIN, Looks
-from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.observation import MASK_SIZE, MOVED, Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
@@ -25,6 +25,7 @@ from qtopt_agent.simulation.scene import TIMESTEP
 
 _LEAD = 0.03  # m: how far the set point may run ahead of the hand, which bounds the contact force
 _CHUNK = 10  # substeps between two set points
+_NOT_MOVED = (0.0, 0.0, 0.0, 0.0)
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
@@ -92,8 +93,11 @@ class SimulatedRobot:
         self._look: Look | None = None  # none: plain
         self._shading: Shading | None = None
         self._camera = make_camera(profile, renderer) if profile.has_camera else None
+        self._has_masks = not any(side % MASK_SIZE for side in profile.observation.image_size)
         self._steps = 0
+        self._moved = _NOT_MOVED
         self._seen: NDArray[np.uint8] | None = None  # the picture, where it is older than the state
+        self._mask: NDArray[np.uint8] | None = None  # of the picture taken last
         self._shown: NDArray[np.uint8] | None = None  # the last one observed
 
     @property
@@ -117,8 +121,10 @@ class SimulatedRobot:
         self._data = mujoco.MjData(self._model)
         self._hand = self._model.body("hand").id
         self._bodies = [self._model.body(f"object{i}").id for i in range(len(layout.objects))]
+        self._object_geoms = np.isin(self._model.geom_bodyid, self._bodies)
         self._closed = False
         self._steps = 0
+        self._moved = _NOT_MOVED
         self._ages, self._seen = np.random.default_rng([seed, 2]), None
         for i, (x, y, z, yaw) in enumerate(layout.poses):
             self._data.qpos[6 + 7 * i : 13 + 7 * i] = [x, y, z, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
@@ -168,6 +174,7 @@ class SimulatedRobot:
             "height_m": float(pose[2]),
             "closed": float(self._closed),
             "steps_done": self._steps / self._profile.max_steps,
+            **dict(zip(MOVED, self._moved, strict=True)),
             **dict(zip(PRIVILEGED_NAMES, privileged, strict=True)),
         }
         state = np.array([known[name] for name in self._profile.observation.state_names], dtype=np.float32)
@@ -175,16 +182,20 @@ class SimulatedRobot:
             image = np.zeros((0, 0, 3), dtype=np.uint8)
         else:
             image = self._shown = self._picture() if self._seen is None else self._seen
-        return Observation(image, state, self.time, privileged)
+        return Observation(image, state, self.time, privileged, self._mask)
 
     def _picture(self) -> NDArray[np.uint8]:
         """What the camera sees now."""
         light = self._appearance.light
         if self._look is None:
             assert self._camera is not None
-            return self._camera.render(self._model, self._data, light)
-        assert isinstance(self._camera, RayCamera)
-        return self._look.take(self._camera.render(self._model, self._data, light, self._shading))
+            picture = self._camera.render(self._model, self._data, light)
+        else:
+            assert isinstance(self._camera, RayCamera)
+            picture = self._look.take(self._camera.render(self._model, self._data, light, self._shading))
+        if isinstance(self._camera, RayCamera) and self._has_masks:
+            self._mask = self._camera.share(self._object_geoms, MASK_SIZE)
+        return picture
 
     def execute(self, action: Action) -> Action:
         """Move for one control period. Returns what was done: the translation cut to the workspace, none to end.
@@ -197,7 +208,7 @@ class SimulatedRobot:
         pose = self.pose()
         self._steps += 1
         if action.terminate:
-            self._seen = self._shown  # nothing moves
+            self._seen, self._moved = self._shown, _NOT_MOVED
             return Action(np.zeros(3, dtype=np.float32), 0.0, terminate=True)
         c, s = np.cos(pose[3]), np.sin(pose[3])
         to_world = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
@@ -209,8 +220,11 @@ class SimulatedRobot:
             motion, turn = self._look.missed(target - pose[:3], action.yaw)
             reached = self._workspace.clip(pose[:3] + motion)
         if not self._drive_and_look(reached, pose[3] + turn):
+            self._moved = _NOT_MOVED
             return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
         executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
+        x, y, z = map(float, executed)
+        self._moved = (x, y, z, action.yaw)
         return Action(executed, action.yaw, action.gripper)
 
     def _drive_and_look(self, target: NDArray[np.float64], yaw: float) -> bool:

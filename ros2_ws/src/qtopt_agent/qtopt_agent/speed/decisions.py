@@ -74,7 +74,7 @@ class WholeNetwork(QFunction):
 def methods(profile: Profile, seed: int) -> dict[str, Decide]:
     """Ways to decide with the same weights and search; batch norms are folded in all of them."""
     q, cem = fuse_batch_norm(_typical_network(profile, seed)), CEM(profile.action_space)
-    if profile.has_mirror_images:  # as models of such profiles are released
+    if profile.mirrors:  # as models of such profiles are released
         q = MirroredQFunction(q, profile)
 
     def compiled(dtype: torch.dtype) -> Decide:

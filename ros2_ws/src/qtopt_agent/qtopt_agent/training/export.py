@@ -41,5 +41,6 @@ def export_run(
     search = make_maximizer(name, profile.action_space, samples, elites, iterations, preset.maximizer.grid_levels)
     if not isinstance(search, DeployableMaximizer):
         raise InvalidInput(f"maximizer {name!r} does not run in TorchScript; export with another, such as cem")
-    mirrored = preset.replay.symmetry and not q.proposes  # an action proposed for one view is not its mirror image's
+    # An action proposed for one view is not its mirror image's.
+    mirrored = preset.replay.symmetry and bool(profile.mirrors) and not q.proposes
     return publish(store, version, profile, q, search, training, mirrored)

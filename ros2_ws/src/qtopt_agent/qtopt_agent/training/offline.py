@@ -113,7 +113,7 @@ def _preset(order: Round, resumed: Path | None, episodes: Path) -> Preset:
         raise InvalidInput(f"{episodes} holds no episodes")
     if read_episode(first).final.privileged is None:  # measured in simulation only
         preset = preset.changed(auxiliary_weight=0.0)
-    return preset
+    return preset.changed(mask_weight=0.0)  # known to a simulator's own actors only
 
 
 def _take(profile: Profile, preset: Preset, run: Path, episodes: Path, new: bool | None) -> list[str]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.core.mirrors import ACTION_NAMES, MIRRORS, signs
+from qtopt_agent.core.mirrors import ACTION_NAMES, signs
 from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.documents import yaml_text
 from qtopt_agent.episodes.reader import iter_episodes
@@ -94,7 +94,7 @@ class Training:
                 signs(profile.observation.state_names, flipped),
                 signs(PRIVILEGED_NAMES, flipped),
             )
-            for axis, flipped in MIRRORS
+            for axis, flipped in profile.mirrors
         ]
         network = make_network(preset, profile, privileged, self.seed)
         self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), self.seed, mirrors)
@@ -103,7 +103,10 @@ class Training:
         if saved is not None:
             self._restore(saved)
         new = False if resume else True if episodes is not None else None
-        self.store = TransitionStore(out / "replay", StoreSpec.of(profile, preset.replay.capacity, privileged), new)
+        masks = network.mask_size if preset.loss.mask_weight else 0
+        self.store = TransitionStore(
+            out / "replay", StoreSpec.of(profile, preset.replay.capacity, privileged, masks), new
+        )
         if saved is not None and self.store.episodes_added < saved["episodes"]:
             raise IncompatibleModel(
                 f"{self._checkpoint} was made with {saved['episodes']} episodes, the replay store beside it has seen "
