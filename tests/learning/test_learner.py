@@ -74,6 +74,18 @@ def test_the_auxiliary_loss_learns_what_is_normalised():
     assert losses[-1] < 0.3 * losses[0]
 
 
+def test_the_mask_loss_learns_which_parts_of_a_picture_show_objects():
+    learner = make_learner("detailed", auxiliary_weight=0.0)
+    batch = make_batch(0, "detailed", 16)
+    mask = np.random.default_rng(1).integers(0, 2, (16, 8, 8), dtype=np.uint8) * 255
+    bright = np.kron(mask, np.ones((8, 8), np.uint8))[..., None]
+    batch = batch._replace(image=np.broadcast_to(bright, (16, 64, 64, 3)).copy(), mask=mask)
+    losses = [learner.step(batch)["mask"].item() for _ in range(60)]
+    assert losses[-1] < 0.5 * losses[0]
+    with pytest.raises(InvalidInput, match="needs a store with masks"):
+        learner.step(batch._replace(mask=None))
+
+
 def test_the_auxiliary_loss_asks_for_its_scale():
     preset = load_preset("compact").changed(bf16=False)
     profile = get_profile("compact")

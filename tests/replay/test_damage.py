@@ -35,7 +35,10 @@ def columns(store: TransitionStore) -> dict[int, bytes]:
     """What a store that is open gives out, by episode."""
     rows = store.rows()
     batch, of = store.gather(rows), store.gather(rows).episode
-    return {int(n): b"".join(np.ascontiguousarray(part[of == n]).tobytes() for part in batch) for n in np.unique(of)}
+    return {
+        int(n): b"".join(np.ascontiguousarray(part[of == n]).tobytes() for part in batch if part is not None)
+        for n in np.unique(of)
+    }
 
 
 def test_an_episode_with_one_bit_flipped_is_left_out_and_named(whole):

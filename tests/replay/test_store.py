@@ -264,6 +264,29 @@ def test_profiles_without_a_camera_or_privileged_values_work(tmp_path):
     assert batch.privileged.shape == (5, 0)
 
 
+def test_masks_are_kept_with_their_pictures_where_the_store_has_room_for_them(tmp_path):
+    def masked(number: int) -> Episode:
+        plain = episode(number, 3)
+
+        def seen(observation: Observation) -> Observation:
+            return replace(observation, mask=np.full((4, 4), 10 * number + observation.state[1], np.uint8))
+
+        steps = tuple(replace(step, observation=seen(step.observation)) for step in plain.steps)
+        return replace(plain, steps=steps, final=seen(plain.final))
+
+    store = open_store(tmp_path, replace(SPEC, mask_size=4))
+    for number in range(4):
+        store.append(masked(number))
+    batch = everything(store)
+    assert (batch.mask[:, 1, 2] == 10 * batch.state[:, 0] + batch.state[:, 1]).all()
+    with pytest.raises(InvalidInput, match=r"episode e7 has no masks, .*: learn with loss\.mask_weight 0"):
+        store.append(episode(7, 3))
+    store.flush()
+    assert open_store(tmp_path, replace(SPEC, mask_size=4)).episodes_held == 4
+    with pytest.raises(InvalidInput, match="mask_size is 4, expected None"):
+        open_store(tmp_path)
+
+
 needs_reserving = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve disk space")
 
 

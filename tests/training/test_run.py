@@ -15,7 +15,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.core.profile import LOWDIM
+from qtopt_agent.core.profile import DETAILED, LOWDIM
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint
@@ -88,6 +88,21 @@ def test_evaluations_come_at_fixed_steps_and_at_the_end_on_both_splits(run):
 def test_a_run_on_household_objects_is_evaluated_on_their_validation_objects(tmp_path):
     outcome = Training(small(steps=20, objects="household"), tmp_path, seed=3, actors=1).run()
     assert set(outcome.success) == {"household", "household-validation"}
+
+
+def test_a_run_on_pictures_learns_masks_and_recorded_episodes_have_none(tmp_path):
+    few = dict(steps=12, batch_size=16, scripted_episodes=4, min_episodes=3, capacity=1_000, evaluate_episodes=0)
+    preset = load_preset("detailed").changed(**few, cem_samples=16)
+    training = Training(preset, tmp_path / "run", seed=3, actors=1)
+    assert training.run().steps == 12 and training.store.spec.mask_size == 8
+    assert training.store.sample(4, np.random.default_rng(0)).mask.any()
+    pictures = tmp_path / "episodes"
+    writer, robot = EpisodeWriter(pictures), make_robot(DETAILED)
+    writer.write(
+        EpisodeRunner(robot, DETAILED, robot.succeeded).run(ScriptedPolicy(DETAILED), np.random.default_rng(0), 0, "e0")
+    )
+    with pytest.raises(InvalidInput, match=r"e0 has no masks, .*: learn with loss\.mask_weight 0"):
+        Training(preset, tmp_path / "recorded", actors=0, episodes=pictures, collect=False)
 
 
 def test_every_evaluation_is_told_where_there_is_no_terminal_too(tmp_path, capsys):
