@@ -1,5 +1,7 @@
 """An agent, an arm driver and an arm in one process on invented time: attempts end as they should, whatever happens."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -274,6 +276,19 @@ def test_a_state_that_is_not_finite_is_not_decided_from():
     result = stack.grasp()
     assert result.outcome == Outcome.SAFETY_STOP
     assert plan.seen == []
+
+
+def test_a_motion_told_in_numbers_that_are_not_finite_is_not_decided_from():
+    plan = Plan(DOWN)
+    stack = Stack(plan, DETAILED)
+    stack.camera_size = (64, 64)
+    told = stack.agent.status
+    unknown = Action(np.float32([np.nan, 0, 0]), 0.0)
+    stack.agent.status = lambda status: told(replace(status, allowed=unknown))
+    result = stack.grasp()
+    assert result.outcome == Outcome.NO_INPUT and "not finite: moved_x_m" in result.message
+    assert len(plan.seen) == 1 and stack.commands[-1].motion.action.terminate
+    stack.assert_arm_stops()
 
 
 def test_a_driver_that_is_not_armed_or_silent_ends_the_attempt():

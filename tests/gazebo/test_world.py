@@ -1,12 +1,16 @@
 """The world that Gazebo gets is the embedded simulator's, by the names of its release."""
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import mujoco
 import numpy as np
 import pytest
 import yaml
 
+from qtopt_agent.cells.cell_file import load_cell
+from qtopt_agent.core.cell import Camera, Cell
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo.bridge import HAND, JOINTS, bridge_config, joint_topic
 from qtopt_agent.gazebo.release import FORTRESS, HARMONIC, Release
 from qtopt_agent.gazebo.world import PARK_HEIGHT, world_sdf
@@ -119,6 +123,21 @@ def test_the_camera_looks_down_past_the_fingers_as_the_embedded_one() -> None:
     image = sensor.find("camera/image")
     assert image is not None and text(image, "width") == text(image, "height")
     assert float(text(sensor, "camera/horizontal_fov")) == pytest.approx(np.radians(75))
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        Camera(position=(0.001, 0.0, 0.105)),
+        Camera(distortion=(0.1, 0.0, 0.0, 0.0, 0.0)),
+        Camera(crop=(0, 0, 478, 478)),
+        load_cell("d435_wrist").camera,
+    ],
+    ids=["beside the axis", "with a lens", "off the middle", "d435_wrist"],
+)
+def test_a_camera_that_sdf_has_no_like_of_is_refused(camera: Camera) -> None:
+    with pytest.raises(InvalidInput, match="a camera that looks down the jaw's axis: this cell's is another"):
+        world_sdf(HARMONIC, replace(Cell(), camera=camera))
 
 
 @pytest.mark.parametrize(("release", "messages"), [(HARMONIC, "gz.msgs."), (FORTRESS, "ignition.msgs.")])

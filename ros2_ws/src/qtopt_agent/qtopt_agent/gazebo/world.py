@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qtopt_agent.core import cell_boxes
-from qtopt_agent.core.cell import EMBEDDED, Cell
+from qtopt_agent.core.cell import EMBEDDED, Camera, Cell
 from qtopt_agent.core.cell_boxes import Box
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.gazebo import bridge
@@ -103,10 +103,21 @@ def _finger(name: str, side: int, cell: Cell) -> str:
     )
 
 
+def _looks_down_the_axis(camera: Camera) -> bool:
+    """Whether the sensor below, which has no lens and its axis in the middle, sees what `camera` does."""
+    fx, fy, cx, cy = camera.intrinsics
+    left, top, width, height = camera.window((1, 1))
+    return (
+        camera.mount == "hand"
+        and camera.position[:2] == (0.0, 0.0)
+        and np.allclose(camera.rotation, np.diag([1, -1, -1]))
+        and not any(camera.distortion)
+        and np.allclose((fx, cx, cy), (fy, left + width / 2, top + height / 2))
+    )
+
+
 def _camera(cell: Cell) -> str:
-    camera = cell.camera
-    on_axis = camera.position[:2] == (0.0, 0.0) and np.allclose(camera.rotation, np.diag([1, -1, -1]))
-    if len(cell.mirrors) < 2 or not on_axis or not np.isclose(*camera.intrinsics[:2]):
+    if not _looks_down_the_axis(cell.camera):
         raise InvalidInput("Gazebo's world has a camera that looks down the jaw's axis: this cell's is another")
     # SDF cameras look along x with z up: turned to look along the gripper's -z, with its y at the top of the picture.
     fov = np.radians(cell.camera.view)
