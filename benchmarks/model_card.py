@@ -1,6 +1,6 @@
 """Measure the models of a recipe's seeds, each evaluation once, and write the card of the one that is released.
 
-    python benchmarks/model_card.py runs/models/compact-2-* --release models/compact-2 --meshes meshes
+    python -m benchmarks.model_card runs/models/compact-2-* --release models/compact-2 --meshes meshes
 
 Every result stays in --results and is not measured again: a run that was stopped goes on. `meshes` is a folder of those
 of pybullet's random_urdfs that no model of this project was ever tried on:
@@ -11,16 +11,14 @@ of pybullet's random_urdfs that no model of this project was ever tried on:
 
 import argparse
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
-
+from benchmarks.evaluated import evaluated
+from qtopt_agent.cli.rollout_run import run_plan
 from qtopt_agent.models.folder import describe, profile_of
-from qtopt_agent.processes.cores import usable_cores
 from qtopt_agent.rollouts.disturbances import CLEAN, DISTURBANCES, examples
-from qtopt_agent.rollouts.parallel import RolloutPlan, run_rollouts
+from qtopt_agent.rollouts.parallel import RolloutPlan
 from qtopt_agent.rollouts.pictures import contact_sheet, enlarged, save_png
 
 PICTURE = (150, 200)  # px
@@ -41,26 +39,10 @@ def plans(meshes: Path) -> dict[str, tuple[list[str], str]]:
     }
 
 
-def measure(model: Path, results: Path, meshes: Path, episodes: int) -> dict[str, Any]:
-    """All results of one model, from the files in `results` where they are there."""
-    found = {}
-    for name, (arguments, _) in plans(meshes).items():
-        file = results / model.name / f"{name}.json"
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_suffix(".part")
-            command = ["qtopt", "evaluate", "--model", model, *arguments, "--episodes", episodes, "--json", part]
-            print(*command, flush=True)
-            subprocess.run([str(word) for word in command], check=True)
-            part.rename(file)
-        found[name] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
 def draw_failures(model: Path, path: Path) -> None:
     """How the first failures among grasps of one to five test objects ended."""
     plan = RolloutPlan(str(model), profile_of(model), "test", (1, 5), picture=PICTURE)
-    rollouts = track(run_rollouts(plan, LOOKED_AT, usable_cores()), "looking for failures")
+    _, rollouts = run_plan(plan, LOOKED_AT, None, "looking for failures")
     failed = [each.pictures for each in rollouts if not each.success and each.pictures is not None][:SHOWN]
     if failed:
         save_png(contact_sheet(failed, [False] * len(failed)), path)
@@ -164,7 +146,13 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=500, help="of each evaluation (default: 500)")
     arguments = parser.parse_args()
     results, meshes = arguments.results, arguments.meshes
-    measured = {model.name: measure(model, results, meshes, arguments.episodes) for model in arguments.models}
+    measured = {
+        model.name: {
+            name: evaluated(model, plan, arguments.episodes, results / model.name / f"{name}.json")
+            for name, (plan, _) in plans(meshes).items()
+        }
+        for model in arguments.models
+    }
     draw_failures(arguments.release, arguments.release / "failures.png")
     draw_disturbances(arguments.release, arguments.release / "disturbances.png")
     (arguments.release / "README.md").write_text(card(arguments.release, measured, meshes), encoding="utf-8")

@@ -1,24 +1,23 @@
 """What the choices of preset `detailed` are worth: variants trained alike, then measured on validation objects.
 
-    python benchmarks/recipe.py looks --out runs/recipe       # plain, each part of looks alone, all of them
-    python benchmarks/recipe.py network --out runs/recipe     # what the network sees and is asked
+    python -m benchmarks.recipe looks --out runs/recipe       # plain, each part of looks alone, all of them
+    python -m benchmarks.recipe network --out runs/recipe     # what the network sees and is asked
 
 A variant takes a quarter of an hour on two cores. One that is there is not made again, one that was stopped goes on.
 Rates are of grasps of one to three validation objects: clean, under each disturbance, and their mean.
 """
 
 import argparse
-import json
-import subprocess
 from pathlib import Path
 
+from benchmarks.evaluated import evaluated, run
 from qtopt_agent.rollouts.disturbances import CLEAN, DISTURBANCES
 
 PARTS = ("surfaces", "light", "picture", "camera", "physics")
 VARIANTS = {
     "looks": {"plain": ["looks.kind=plain"]}
     | {part: [f"looks.kind={part}"] for part in PARTS}
-    | {"randomised": [], "randomised, all in every episode": ["looks.share=1.0"]},
+    | {"detailed": [], "detailed, all looks in every episode": ["looks.share=1.0"]},
     "network": {
         "detailed": [],
         "detailed, without masks": ["loss.mask_weight=0"],
@@ -31,27 +30,17 @@ VARIANTS = {
 STEPS = {"compact": 21_000}  # as many minutes as the others take with 18,000
 
 
-def run(*command: object) -> None:
-    """One command, shown first. Raises CalledProcessError where it fails."""
-    print(*command, flush=True)
-    subprocess.run([str(word) for word in command], check=True)
-
-
 def measured(name: str, settings: list[str], out: Path, steps: int, seed: int, episodes: int) -> dict[str, float]:
     """Success rates of a variant by disturbance, trained and measured first where that is still to be done."""
-    key = f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
-    trained, models, file = out / key, out / "models", out / f"{key}.json"
-    if not file.exists():
+    key = f"{name.replace(', ', '-').replace(' ', '-')}-{steps}-{seed}"
+    trained, models = out / key, out / "models"
+    if not (models / key).exists():
         options = [word for setting in settings for word in ("--set", setting)]
         resumed = ["--resume"] if (trained / "checkpoint.pt").exists() else ["--seed", seed]
         run("qtopt", "train", "--preset", "detailed", "--steps", steps, *options, "--out", trained, *resumed)
-        if not (models / key).exists():
-            run("qtopt", "export", "--run", trained, "--version", key, "--store", models)
-        plan = ["--objects", "validation", "--clutter", "1-3", "--episodes", episodes, "--seed", 99, "--disturb", "all"]
-        part = file.with_suffix(".part")
-        run("qtopt", "evaluate", "--model", models / key, *plan, "--json", part)
-        part.rename(file)
-    found = json.loads(file.read_text(encoding="utf-8"))
+        run("qtopt", "export", "--run", trained, "--version", key, "--store", models)
+    plan = ["--objects", "validation", "--clutter", "1-3", "--seed", "99", "--disturb", "all"]
+    found = evaluated(models / key, plan, episodes, out / f"{key}.json")
     return {each: result["success"] for each, result in found["results"].items()} | {"mean": found["mean_disturbed"]}
 
 
@@ -64,7 +53,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--episodes", type=int, default=200, help="grasps of each rate (default: 200)")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     results = {}
     for name, settings in VARIANTS[arguments.group].items():
         steps = STEPS.get(name, 18_000) * arguments.steps // 18_000

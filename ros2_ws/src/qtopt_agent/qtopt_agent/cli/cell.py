@@ -66,7 +66,7 @@ def _derived(cell: "Cell") -> list[tuple[str, Any, str]]:
         (
             "mirror images",
             tuple(["down", "across"][axis] for axis in cell.mirrors) or "none",
-            "along which its pictures are pictures of the same task",
+            "of its pictures that show the same task",
         ),
     ]
 

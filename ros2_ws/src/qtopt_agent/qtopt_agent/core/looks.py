@@ -88,14 +88,17 @@ class Looks:
 
     def drawn(self, rng: np.random.Generator) -> "Looks":
         """Those of one episode: each part varies in `share` of them, or else is plain."""
-        looks = self.in_force()
-        plain = [values for values in _PLAIN.values() if rng.random() >= self.share]
-        return replace(looks, **{name: value for part in plain for name, value in part.items()})
+        return self._plain_in([part for part in _PLAIN if rng.random() >= self.share or not self._varies(part)])
 
     def in_force(self) -> "Looks":
         """The same with `kind` spelt out: what it leaves plain has the only value that a plain episode has."""
-        plain = [values for part, values in _PLAIN.items() if self.kind not in ("randomised", part)]
-        return replace(self, kind="randomised", **{name: value for part in plain for name, value in part.items()})
+        return self._plain_in([part for part in _PLAIN if not self._varies(part)])
+
+    def _varies(self, part: str) -> bool:
+        return self.kind in ("randomised", part)
+
+    def _plain_in(self, parts: list[str]) -> "Looks":
+        return replace(self, kind="randomised", **{k: value for part in parts for k, value in _PLAIN[part].items()})
 
 
 _PLAIN: dict[str, dict[str, Any]] = {
@@ -138,5 +141,4 @@ def of_kind(kind: Any) -> Looks:
 
 def only(**settings: Any) -> Looks:
     """Looks in which nothing varies but what `settings` say. Raises InvalidInput on a value out of its range."""
-    plain = {name: value for part in _PLAIN.values() for name, value in part.items()}
-    return Looks(**plain | {"kind": "randomised"} | settings)
+    return replace(PLAIN.in_force(), **settings)

@@ -99,8 +99,7 @@ class Learner:
         with torch.autocast("cpu", torch.bfloat16, enabled=preset.optimizer.bf16):
             mask: Tensor | None = None
             if preset.loss.mask_weight:
-                features = network.features(image)
-                embedding, mask = network.embed(features), network.mask(features)
+                embedding, mask = network.encode_with_mask(image)
             else:
                 embedding = network.encode(image)
             if isinstance(network, QuantileQFunction):

@@ -22,7 +22,7 @@ class QFunction(nn.Module, ABC):
     """As in `make_q_function`."""
 
     mask_size = 0
-    """Parts along each side of the picture of which `mask` says how much shows objects; 0: it says nothing of that."""
+    """Parts along each side of the picture of which it can say how much shows objects; 0: it cannot."""
 
     proposes = False
     """Whether `propose` names good actions, so that nothing needs to be searched."""
@@ -60,16 +60,11 @@ class QFunction(nn.Module, ABC):
         """
         raise InvalidInput(f"{type(self).__name__} proposes no actions")
 
-    def features(self, image: Tensor) -> Tensor:
-        """What `encode` makes of images before `embed` does the rest, for `mask` to read. Where mask_size is not 0."""
-        raise InvalidInput(f"{type(self).__name__} has no masks")
+    def encode_with_mask(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """`encode`'s embedding, and logits float32 [B, mask_size, mask_size] of each part showing objects: a loss more.
 
-    def embed(self, features: Tensor) -> Tensor:
-        """`encode`'s embedding of `features`."""
-        raise InvalidInput(f"{type(self).__name__} has no masks")
-
-    def mask(self, features: Tensor) -> Tensor:
-        """Logits float32 [B, mask_size, mask_size] of each part of a picture showing objects; an extra loss."""
+        Raises InvalidInput where mask_size is 0.
+        """
         raise InvalidInput(f"{type(self).__name__} has no masks")
 
     def auxiliary(self, embedding: Tensor, state: Tensor) -> Tensor:

@@ -18,7 +18,15 @@ class CompactQFunction(ContextNetwork):
     def __init__(self, profile: Profile, aux_size: int = 0) -> None:
         super().__init__(profile, aux_size)
         self.embedding_size = WIDTH
-        height, width = profile.observation.image_size
+        self._add_image_layers(*profile.observation.image_size)
+        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.state_layer = nn.Linear(self.state_size, WIDTH)
+        self.fused_layer = nn.Linear(WIDTH, WIDTH)
+        self.fused_to_head = nn.Linear(WIDTH, WIDTH)
+        self.add_head()
+        self.auxiliary_head = nn.Linear(WIDTH, aux_size) if aux_size else None
+
+    def _add_image_layers(self, height: int, width: int) -> None:
         if not (32 <= height <= 96 and 32 <= width <= 96):
             raise InvalidInput(f"image size {height}x{width}: the compact network takes 32 to 96 pixels a side")
         self.convolutions = nn.Sequential(
@@ -29,28 +37,20 @@ class CompactQFunction(ContextNetwork):
             nn.Conv2d(64, 64, 3, stride=2, padding=1),
             nn.ReLU(inplace=True),
         )
-        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         cells = -(-height // 8) * -(-width // 8)
         self.image_layer = nn.Linear(64 * cells, WIDTH)
-        self.state_layer = nn.Linear(self.state_size, WIDTH)
-        self.fused_layer = nn.Linear(WIDTH, WIDTH)
-        self.fused_to_head = nn.Linear(WIDTH, WIDTH)
-        self.add_head()
-        self.auxiliary_head = nn.Linear(WIDTH, aux_size) if aux_size else None
 
     def encode(self, image: Tensor) -> Tensor:
         """Image vector [B, 128]."""
-        return self.embed(self.features(image))
+        return self._vector(self._maps(image))
 
-    def features(self, image: Tensor) -> Tensor:
-        """Maps [B, 64, h, w]."""
+    def _maps(self, image: Tensor) -> Tensor:
         pixels = image.permute(0, 3, 1, 2).to(self._state_scale.dtype).mul_(2.0 / 255.0).sub_(1.0)
         return self.convolutions(pixels)
 
-    def embed(self, features: Tensor) -> Tensor:
-        """Image vector [B, 128] of such maps."""
+    def _vector(self, maps: Tensor) -> Tensor:
         # NHWC order is how channels_last memory already lies: flattening copies nothing.
-        return self.image_layer(features.permute(0, 2, 3, 1).flatten(1))
+        return self.image_layer(maps.permute(0, 2, 3, 1).flatten(1))
 
     def context(self, embedding: Tensor, state: Tensor) -> Tensor:
         """Context [B, 128]."""

@@ -91,5 +91,6 @@ def check_header(folder: Path, spec: StoreSpec) -> None:
 
 
 def _header(spec: StoreSpec) -> dict[str, Any]:
+    # Stores without masks are as they were before there were any.
     said = {"format": FORMAT, **asdict(spec), "image_size": list(spec.image_size)}
     return said if spec.mask_size else {name: value for name, value in said.items() if name != "mask_size"}
