@@ -71,7 +71,7 @@ def check_an_image_that_changes_its_size_ends_the_attempt_and_the_motion():
         camera.change = larger
         ended = result(attempt.ended, 60.0)
         assert ended.status == GoalStatus.STATUS_ABORTED and "64x48" in ended.result.message, ended.result
-        until(lambda: arm.commands[-1].terminate, "the agent's last command is to stop")
+        arm.hears_the_agent_stop()
         until(lambda: not arm.states[-1].moving, "no motion")
         arm.told_to_stop(LEAD)
         camera.change = None
@@ -213,6 +213,8 @@ def check_an_attempt_is_cancelled_at_every_step():
     steps = 5
     with wired({"limits": {"speed": 0.15, "acceleration": 2.0}}) as (arm, _):
         until(arm.armed, "armed")
+        arm.grasped()
+        until(lambda: arm.commands, "the agent is heard")
         for step in range(steps):
             for phase in (Grasp.Feedback.OBSERVING, Grasp.Feedback.MOVING):
                 attempt = until(lambda step=step, phase=phase: reached(arm, step, phase, steps), f"step {step}")
@@ -220,7 +222,7 @@ def check_an_attempt_is_cancelled_at_every_step():
                 ended = result(attempt.get_result_async(), 30.0)
                 assert ended.status == GoalStatus.STATUS_CANCELED, ended
                 assert ended.result.outcome == Grasp.Result.CANCELLED and ended.result.steps >= step, ended.result
-                until(lambda: arm.commands[-1].terminate, "the agent's last command is to stop")
+                arm.hears_the_agent_stop()
                 until(lambda: not arm.states[-1].moving, "no motion")
                 arm.told_to_stop(LEAD)  # no fault: it may lean on what it has met
         arm.grasped()
@@ -231,6 +233,7 @@ def reached(arm, step, phase, steps):
     if arm.state() == SafetyStatus.HOLDING:  # a machine that is too busy for strict limits
         arm.resumed()
     arm.feedback.clear()
+    arm.commands.clear()
     attempt = arm.begun(max_steps=steps, seed=random.randrange(1000))
     ended = attempt.get_result_async()
     while not ended.done():

@@ -139,6 +139,10 @@ class Observer:
         told = np.array([place(each) for each in list(self.setpoints) if isinstance(each, PoseStamped)])
         assert not len(told) or ((told >= low - 1e-6) & (told <= high + 1e-6)).all(), told
 
+    def hears_the_agent_stop(self):
+        """The agent's last command is to stop; it comes on another wire than the result, maybe later."""
+        until(lambda: self.commands and self.commands[-1].terminate, "the agent's last command is to stop")
+
     def held_for(self, reason):
         """The arm stops, and the driver says why and goes on saying it."""
         until(lambda: self.state() == SafetyStatus.HOLDING, "held")
