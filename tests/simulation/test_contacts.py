@@ -96,6 +96,8 @@ def test_a_held_object_does_not_sink_into_the_fingers_and_stays_for_2_s(density:
         assert _depth(robot, PAD, OBJECT) < 0.001
     assert robot.succeeded()
     assert np.abs(robot.outline(0).mean(0) - robot.pose()[:3] - before).max() < 0.001
+    above = robot.outline(0)[:, 2].min() - EMBEDDED.attempt.lift_height
+    assert robot.succeeded(above - 0.001) and not robot.succeeded(above + 0.001)  # by the margin that is asked for
 
 
 def test_an_object_at_rest_stays_where_it_is() -> None:

@@ -119,7 +119,7 @@ def test_every_object_fits_the_bin_and_weighs_what_a_gripper_lifts(split: str) -
     for spec in specs:
         assert np.ptp(spec.outline, axis=0).max() < 0.2
         model = build_model([spec], Appearance.sample(1, rng))
-        assert 0.001 < model.body_mass[model.body("object0").id] < 0.3
+        assert 0.0005 < model.body_mass[model.body("object0").id] < 0.3
 
 
 @pytest.mark.parametrize("split", FAMILIES)

@@ -62,6 +62,14 @@ def test_an_order_gives_the_same_episode_to_the_bit_whatever_runs_beside_it(weig
     assert len({bits(beside[place]) for place in range(7)}) == 6
 
 
+def test_what_is_learned_from_counts_only_where_it_is_lifted_by_the_margin():
+    orders = [Order("train", seed) for seed in range(6)]
+    plain, higher = (run(Worker(PRESET.changed(lift_margin=margin), AT_ONCE), orders) for margin in (0.0, 0.2))
+    assert any(episode.success for episode in plain.values())
+    assert not any(episode.success for episode in higher.values())
+    assert [len(one.steps) for one in plain.values()] == [len(other.steps) for other in higher.values()]
+
+
 def test_an_episode_is_decided_by_the_weights_that_it_began_with(weights):
     order = Order("train", 5, str(weights), 0.1, 0.05)
     before = run(Worker(PRESET, AT_ONCE), [order])[0]

@@ -150,6 +150,9 @@ class CollectionSettings:
         float, Range(0, 10**6), "that the learner waits for after those; 0: it does not wait"
     ] = 0.0
     clutter: Annotated[Clutter, "fewest and most objects in the bin"] = (1, 1)
+    lift_margin: Annotated[
+        float, Range(0, 0.2), "above the height that counts, from which it does in episodes that are learned from, m"
+    ] = 0.0
     objects: Annotated[
         Literal["train", "household"], "whose shapes are learned from; evaluated on those and on its validation objects"
     ] = "train"

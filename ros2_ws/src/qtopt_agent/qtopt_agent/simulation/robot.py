@@ -270,12 +270,12 @@ class SimulatedRobot:
                 return False
         return True
 
-    def succeeded(self) -> bool:
-        """True while the gripper holds an object clear above the walls."""
+    def succeeded(self, margin: float = 0.0) -> bool:
+        """True while the gripper holds an object clear above the walls; `margin`: m above the height that counts."""
         if not self._closed or self.aperture() < 0.002:
             return False
         outlines = [self.outline(i) for i in range(len(self._bodies))]
-        return is_lifted(outlines, self.pose()[:3], self._cell.attempt.lift_height)
+        return is_lifted(outlines, self.pose()[:3], self._cell.attempt.lift_height + margin)
 
     def scene_image(self, height: int, width: int) -> NDArray[np.uint8]:
         """A picture of the whole scene for people, uint8 [height, width, 3] RGB."""

@@ -11,7 +11,7 @@ from qtopt_agent.simulation.objects import FLAT_AND_TALL
 
 _HIGHER = 0.03  # m of the finger tips above the height at which an object counts as lifted
 _NEAR = 0.015  # m beside the object's middle at which the jaw may go down and close
-_CLEAR = 0.02  # m of an object's lowest point above the height at which it counts as lifted
+_CLEAR = 0.05  # m of an object's lowest point above the height at which it counts as lifted
 _BELOW_PALM = 0.012  # m between an object's top and the palm
 _SHUT = 0.004  # m between fingers that hold nothing
 

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,8 @@ class Worker:
         idle = self._idle[order.objects]
         clutter, looks = self._preset.collection.clutter, self._preset.looks
         robot = idle.pop() if idle else make_robot(self._profile, order.objects, clutter, looks=looks)
-        attempt = Attempt(robot, self._profile, robot.succeeded, order.seed)
+        margin = 0.0 if deciding.evaluates else self._preset.collection.lift_margin
+        attempt = Attempt(robot, self._profile, partial(robot.succeeded, margin), order.seed)
         rng = np.random.default_rng([order.seed, 1])
         self._under_way.append(_UnderWay(number, order, robot, attempt, deciding, rng))
         if deciding not in self._policies:

@@ -79,7 +79,28 @@ def _pan(rng: np.random.Generator, width: float) -> list[Part]:
     return [*vessel(polygon(8, width), 1.0, height, 0.004), Part("box", (rng.uniform(0.006, 0.010), half, thin), place)]
 
 
+def _assembly(rng: np.random.Generator, width: float) -> list[Part]:
+    """Two to four blocks and discs beside or on top of one another, at angles that are never right."""
+    parts: list[Part] = []
+    angle = 0.0
+    for _ in range(int(rng.integers(2, 5))):
+        across, along, half = width / 2 * rng.uniform(0.5, 1.0), rng.uniform(0.012, 0.030), rng.uniform(0.008, 0.018)
+        block = rng.random() < 0.7
+        kind, size = ("box", (across, along, half)) if block else ("cylinder", (across, half))
+        place = (0.0, 0.0, 0.0)
+        if parts:
+            below = parts[int(rng.integers(len(parts)))]
+            x, y = rng.uniform(-1, 1, 2) * (min(below.size[:2]), max(below.size[:2]))
+            up = below.size[-1] + 0.7 * half if rng.random() < 0.3 else half - below.size[-1]
+            place = (below.position[0] + x, below.position[1] + y, below.position[2] + up)
+            angle += np.radians(rng.uniform(25, 65)) * rng.choice([-1, 1])
+        parts.append(Part(kind, size, place, (0, 0, angle if block else 0.0)))
+    middle = np.mean([part.position for part in parts], 0)
+    return [replace(part, position=tuple(np.array(part.position) - middle)) for part in parts]
+
+
 FAMILIES = {
+    "assembly": Family(_assembly, (0.022, 0.050)),
     "carton": Family(_carton, (0.035, 0.070)),
     "packet": Family(_packet, (0.025, 0.050)),
     "plate": Family(_plate, (0.045, 0.070)),
