@@ -9,12 +9,16 @@ import pytest
 from qtopt_agent.agent.agent_core import AgentCore
 from qtopt_agent.agent.model_changes import ModelChanges
 from qtopt_agent.agent.values import AgentSettings
+from qtopt_agent.cells.cell_file import load_cell
 from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import COMPACT
+from qtopt_agent.maximizers import CEM
 from qtopt_agent.models.folder import sign
+from qtopt_agent.models.publish import publish
 from qtopt_agent.models.signatures import make_key, public_file, read_trusted
 from qtopt_agent.models.trial import TrialAbandoned
+from qtopt_agent.q_functions import make_q_function
 
 
 class Running:
@@ -95,6 +99,22 @@ def test_a_model_for_another_cell_is_refused_in_numbers_and_one_for_nearly_the_s
     near = replace(EMBEDDED, camera=replace(EMBEDDED.camera, position=(0.0, 0.01, 0.105)))
     assert ModelChanges(core, None, FakeTrial(), near, said.append).load(model)["version"] == core.model_version
     assert len(said) == 1 and "slightly different cell" in said[0]
+
+
+def test_a_newer_model_for_another_cell_is_none_of_the_agents_business(core, model):
+    wrist = replace(COMPACT, cell=load_cell("d435_wrist"))
+    publish(
+        model.parent,
+        "wrist",
+        wrist,
+        make_q_function(wrist),
+        CEM(COMPACT.action_space, samples=8, elites=2, iterations=1),
+        {},
+    )
+    changes = ModelChanges(core, None, FakeTrial(), EMBEDDED)
+    assert changes.look(model.parent)["version"] == core.model_version == "untrained"
+    assert changes.look(model.parent) is None
+    assert changes.load(model.parent)["version"] == "untrained"
 
 
 def test_an_agent_that_ends_does_not_wait_for_a_trial(core, model):

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from qtopt_agent.cells.cell_file import load_cell
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import COMPACT, LOWDIM
@@ -213,6 +216,15 @@ def test_the_latest_model_is_the_newest_not_the_last_by_name(model):
     edit(older, created="2001-01-01T00:00:00+00:00")
     assert [each.folder for each in list_models(model.parent)] == [older, model]
     assert latest(model.parent) == model_in(model.parent) == model_in(model) == model
+
+
+def test_the_latest_model_for_a_cell_is_none_that_was_trained_for_another(model):
+    wrist = replace(COMPACT, cell=load_cell("d435_wrist"))
+    newer = publish(model.parent, "wrist", wrist, make_q_function(wrist), CEM_SMALL, {})
+    assert latest(model.parent) == latest(model.parent, wrist.cell) == newer
+    assert latest(model.parent, EMBEDDED) == model_in(model.parent, EMBEDDED) == model
+    with pytest.raises(InvalidInput, match=r"no model in .*: untrained, wrist are for other cells"):
+        latest(model.parent, load_cell("shoulder"))
 
 
 def test_half_published_models_are_not_listed(model):

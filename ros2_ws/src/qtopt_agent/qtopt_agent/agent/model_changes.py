@@ -12,7 +12,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
-from qtopt_agent.models.store import list_models, model_in
+from qtopt_agent.models.store import list_models, model_in, works_in
 from qtopt_agent.models.trial import Trial, TrialAbandoned
 
 
@@ -42,7 +42,7 @@ class ModelChanges:
         Raises IncompatibleModel, InvalidInput or TrialAbandoned, and the old one goes on.
         """
         with self._one_at_a_time:
-            version = model_in(folder)
+            version = model_in(folder, self._cell)
             if self._cell is not None:
                 self._check(profile_of(version), self._cell)
             if self._core.model_version:
@@ -59,13 +59,14 @@ class ModelChanges:
     def look(self, store: Path) -> Manifest | None:
         """Decide with the newest model in `store`, if that is another one; each is tried once, unless it changes.
 
-        Raises as `load` does, also for a model that cannot be read.
+        Models for other cells than the arm's are passed over. Raises as `load` does, also for one that cannot be read.
         """
         listed = list_models(store)
         for each in listed:
             if each.manifest is None and self._first_time(each.folder):
                 raise IncompatibleModel(each.reason)
-        newest = listed[-1] if listed else None
+        fitting = [each for each in listed if each.manifest and (not self._cell or works_in(each.folder, self._cell))]
+        newest = fitting[-1] if fitting else None
         if newest is None or newest.manifest is None or newest.manifest["version"] == self._core.model_version:
             return None
         try:

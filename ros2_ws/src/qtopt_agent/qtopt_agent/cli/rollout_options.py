@@ -46,8 +46,12 @@ def named_cell(cell: str | None) -> "Cell | None":
 
 
 def newest_unless(model: Path | None) -> Path:
-    """The folder that `model`, given as NewestModel, means. Raises InvalidInput where there is none."""
+    """The folder that `model`, given as NewestModel, means: else the newest for the cell of the simulators.
+
+    Raises InvalidInput where there is none.
+    """
+    from qtopt_agent.core.cell import EMBEDDED
     from qtopt_agent.models.released import find_model, released_models
     from qtopt_agent.models.store import latest
 
-    return find_model(model) if model else latest(released_models())
+    return find_model(model) if model else latest(released_models(), EMBEDDED)

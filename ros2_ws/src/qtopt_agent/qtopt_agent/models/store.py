@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from qtopt_agent.cells.agreement import disagreements
+from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.models.folder import describe
+from qtopt_agent.models.folder import describe, profile_of
 from qtopt_agent.models.manifest import MANIFEST, Manifest
 
 
@@ -30,17 +32,28 @@ def list_models(store: Path) -> list[Listed]:
     return sorted(found, key=lambda each: (_created(each), each.folder.name))
 
 
-def latest(store: Path) -> Path:
-    """The newest model in `store` with a manifest that can be read. Raises InvalidInput if there is none."""
+def latest(store: Path, cell: Cell | None = None) -> Path:
+    """The newest model in `store` whose manifest can be read; given a `cell`, of those that work in it.
+
+    Raises InvalidInput if there is none.
+    """
     models = [each.folder for each in list_models(store) if each.manifest]
-    if not models:
-        raise InvalidInput(f"there is no model in {store}")
-    return models[-1]
+    fitting = [folder for folder in models if cell is None or works_in(folder, cell)]
+    if not fitting:
+        others = f": {', '.join(folder.name for folder in models)} are for other cells" if models else ""
+        raise InvalidInput(f"there is no model in {store}{others}")
+    return fitting[-1]
 
 
-def model_in(folder: Path) -> Path:
-    """`folder` if it is a model, else the newest in it. Raises InvalidInput if there is none."""
-    return folder if os.path.exists(folder / MANIFEST) else latest(folder)
+def model_in(folder: Path, cell: Cell | None = None) -> Path:
+    """`folder` if it is a model, else the newest in it, as `latest` finds it. Raises InvalidInput if there is none."""
+    return folder if os.path.exists(folder / MANIFEST) else latest(folder, cell)
+
+
+def works_in(folder: Path, cell: Cell) -> bool:
+    """Whether nothing of `cell` is too far from what the model was trained for. Raises IncompatibleModel."""
+    profile = profile_of(folder)
+    return not any(each.refused for each in disagreements(profile.cell, cell, profile.has_camera))
 
 
 def _listed(folder: Path) -> Listed:

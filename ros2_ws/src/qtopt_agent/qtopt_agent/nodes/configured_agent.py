@@ -26,7 +26,7 @@ from qtopt_agent.nodes.agent_models import AgentModels
 from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
-from qtopt_agent.safety.arm_profile import with_cell
+from qtopt_agent.safety.arm_profile import arm_cell, with_cell
 
 
 class ConfiguredAgent:
@@ -39,7 +39,7 @@ class ConfiguredAgent:
     def __init__(self, node: Node, p: Mapping[str, Any]) -> None:
         """Load the model that the parameters `p` name and open all topics and services. Raises QtoptError."""
         self._node, self._p = node, with_cell(p)
-        profile = profile_of(model_in(conversions.model_folder(p["model"])))
+        profile = profile_of(model_in(conversions.model_folder(p["model"]), arm_cell(p)))
         writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
         self.core = AgentCore(profile, _settings(p), writer, clock=self._now)
         self.wake = threading.Event()
