@@ -49,6 +49,12 @@ def test_every_seed_draws_looks_of_its_own():
     assert all(getattr(first, name) == getattr(again, name) != getattr(second, name) for name in names)
 
 
+def test_pictures_are_new_or_as_old_as_can_be_more_often_than_between():
+    ages = np.array([Look(replace(RANDOMISED, picture_age=(0.2, 0.8)), seed).picture_age for seed in range(300)])
+    assert ages.min() >= 0.2 and ages.max() <= 0.8
+    assert np.mean(ages < 0.26) > 0.14 and np.mean(ages > 0.74) > 0.14  # 0.1 each where drawn evenly
+
+
 def test_plain_looks_are_what_there_is_without_any_and_ranges_without_width_are_as_good():
     assert _episode(Looks(), 4) == _episode(Looks("plain", exposure=(1.0, 2.0)), 4)
     plain, still = make_robot(COMPACT, clutter=(1, 3)), make_robot(COMPACT, clutter=(1, 3), looks=only())

@@ -24,7 +24,7 @@ Factor = Annotated[float, Range(0.1, 10)]
 
 @dataclass(frozen=True)
 class Looks:
-    """What varies from one simulated episode to the next, drawn evenly from its seed; a pair: least and most."""
+    """What varies from one simulated episode to the next, drawn from its seed; a pair: least and most."""
 
     kind: Annotated[
         Literal["plain", "randomised", "surfaces", "light", "picture", "camera", "physics"],
@@ -62,7 +62,9 @@ class Looks:
     camera_centre: Annotated[
         float, Range(0, 0.2), "camera: of the picture's height, that the principal point is off, at most"
     ] = 0.03
-    picture_age: Annotated[Shares, "physics: of a picture when it is decided by, control periods"] = (0.0, 1.0)
+    picture_age: Annotated[
+        Shares, "physics: of a picture when it is decided by, control periods; near an end more often"
+    ] = (0.0, 1.0)
     motion_error: Annotated[Shares, "physics: standard deviation, share of a motion's length"] = (0.0, 0.15)
     friction: Annotated[tuple[Factor, Factor], "physics: times that of objects, bin and fingers"] = (0.6, 1.2)
     mass: Annotated[tuple[Factor, Factor], "physics: times that of objects"] = (0.5, 2.0)

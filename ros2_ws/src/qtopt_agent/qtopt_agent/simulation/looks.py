@@ -1,5 +1,6 @@
 """How one episode looks and moves: drawn from its seed, each part by a generator of its own, so none shifts another."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -54,7 +55,9 @@ class Look:
         self._looks = looks.drawn(self._draws(10))
         self.photograph = Photograph.draw(self._looks, self._draws(2))
         rng = self._draws(4)
-        self.picture_age = float(rng.uniform(*self._looks.picture_age))  # control periods
+        youngest, oldest = self._looks.picture_age
+        # Oftener near an end than between: whoever can act on new pictures and on old ones can on all others.
+        self.picture_age = youngest + (oldest - youngest) * math.sin(math.pi / 2 * rng.random()) ** 2  # control periods
         self.motion_error = float(rng.uniform(*self._looks.motion_error))  # share of a motion
         self.friction = float(rng.uniform(*self._looks.friction))  # factors
         self.mass = float(rng.uniform(*self._looks.mass))
