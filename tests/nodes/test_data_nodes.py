@@ -95,6 +95,7 @@ MODULES = (
     "checks_doctor",
     "checks_episode_logger",
     "checks_pictures",
+    "checks_simulator",
     "checks_process",
     "checks_security",
     "checks_success_detector",

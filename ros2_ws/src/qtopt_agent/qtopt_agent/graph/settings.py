@@ -65,7 +65,7 @@ _SIMULATED = _arm(base_frame="world", pose_topic=topics.POSE, joint_states_topic
 GAZEBO = (*_SIMULATED, *_arm(image_topic=topics.IMAGE), *_OBJECTS)
 SIMULATOR = (
     *_SIMULATED,
-    *_arm(image_topic=topics.IMAGE),
+    *_arm(image_topic=topics.IMAGE, cell=""),
     Parameter("frame_id", "wrist_camera", "Frame of the pictures, z forward."),
     Parameter("profile", "compact", "Profile whose camera the simulator has."),
     *_OBJECTS,

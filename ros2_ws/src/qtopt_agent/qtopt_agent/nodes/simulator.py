@@ -1,6 +1,7 @@
 """The embedded MuJoCo world behind the topics of a real arm, gripper and camera."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
+from qtopt_agent.safety.arm_profile import arm_cell
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.live import LiveWorld
@@ -36,7 +38,8 @@ class Simulator(Node):
         super().__init__("simulator")
         p = declare(self, settings.SIMULATOR)
         profile = get_profile(p["profile"])
-        self._cell = profile.cell
+        self._cell = arm_cell(p) or profile.cell
+        profile = replace(profile, cell=self._cell)
         robot = make_robot(profile, p["objects"], tuple(p["clutter"]))
         self._world = LiveWorld(robot, p["setpoint_timeout"])
         self._frame, self._camera_frame = p["base_frame"], p["frame_id"]
