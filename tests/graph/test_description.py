@@ -1,6 +1,7 @@
 """Launch arguments become nodes, and what makes no sense is refused before anything is started."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ pytest.importorskip("yaml")
 import yaml
 from typer.testing import CliRunner
 
+from qtopt_agent.cells.cell_file import write_cell
 from qtopt_agent.cli.main import app
+from qtopt_agent.core.cell import EMBEDDED
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.description import GRAPHS, build, shared
@@ -43,6 +46,22 @@ def test_in_simulation_the_simulator_is_arm_camera_and_judge():
     assert nodes.keys() == {"simulator", "arm_driver", "stop_guard", "agent"}
     assert nodes["agent"].parameters["judge"] == "simulator/judge"
     assert nodes["arm_driver"].parameters["output.topic"] == "arm/target_pose"
+
+
+def test_a_simulator_has_any_cell_and_its_arm_the_same(tmp_path):
+    jaw = replace(EMBEDDED.jaw, aperture=0.06)
+    cell = replace(EMBEDDED, jaw=jaw, workspace=replace(EMBEDDED.workspace, high=(0.1, 0.1, 0.22)))
+    write_cell(cell, file := tmp_path / "mine.yaml", "Mine.")
+    nodes = graph(simulator="mujoco", cell=str(file))
+    assert {nodes[name].parameters["cell"] for name in ("simulator", "agent", "arm_driver", "stop_guard")} == {
+        str(file)
+    }
+    driver = nodes["arm_driver"].parameters
+    assert (driver["workspace.high"], driver["gripper.open_position"]) == ([0.1, 0.1, 0.22], 0.03)
+    assert graph(simulator="mujoco", cell="d435_wrist")["simulator"].parameters["cell"] == "d435_wrist"
+    assert graph(simulator="mujoco")["simulator"].parameters["cell"] == "embedded"
+    with pytest.raises(InvalidInput, match="cell is 'd435_wrist': for simulator:=mujoco only"):
+        graph(arm="ur_servo", cell="d435_wrist")
 
 
 def test_a_real_arm_has_a_camera_and_a_success_detector_and_is_armed_by_a_person(params):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qtopt_agent.cells.cell_file import load_cell
 from qtopt_agent.core.clutter import parse_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.shared_files import shared
@@ -71,6 +72,7 @@ _GRASP = (
         path=True,
     ),
     Argument("clutter", "1", "Simulators: objects in the bin, a number or fewest-most as in 1-5."),
+    Argument("cell", "", "mujoco: bin, jaw and camera, a name or a .yaml file; by default the arm's.", path=True),
     Argument("seed", "0", "Simulators: of the objects."),
     Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
     Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it, as always with gazebo.", _YES_NO),
@@ -106,8 +108,12 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
     }
     nodes = [_node("arm_driver", driver), _node("stop_guard"), _node("agent", agent)]
+    if a["cell"] and simulator != "mujoco":
+        raise InvalidInput(f"cell is {a['cell']!r}: for simulator:=mujoco only, an arm's cell is in its profile")
     if simulator == "mujoco":
         nodes.insert(0, _node("simulator", simulation))
+        if a["cell"]:
+            nodes = _in_cell(nodes, a["cell"])
     elif simulator == "gazebo":
         nodes.insert(0, _node("gazebo", _objects(a)))
     else:
@@ -196,6 +202,19 @@ def _objects(a: Mapping[str, str]) -> dict[str, Any]:
 def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
     own = {"seed": _number(a, "seed", int), "speed": _number(a, "speed", float), "clock": _yes(a, "clock")}
     return _objects(a) | own
+
+
+def _in_cell(nodes: Sequence[NodeDescription], name: str) -> list[NodeDescription]:
+    """`nodes` with the cell `name`, whose workspace the simulator's arm may use to its ends."""
+    cell = load_cell(name)
+    told: dict[str, Any] = {"cell": os.path.abspath(name) if name.endswith(".yaml") else name}
+    arm = {
+        "workspace.low": list(cell.workspace.low),
+        "workspace.high": list(cell.workspace.high),
+        "gripper.open_position": cell.jaw.aperture / 2,  # of each finger
+    }
+    moves = ("arm_driver", "stop_guard")
+    return [replace(node, parameters=node.parameters | told | (arm if node.name in moves else {})) for node in nodes]
 
 
 def _with_clock(node: NodeDescription, a: Mapping[str, str]) -> NodeDescription:

@@ -67,7 +67,7 @@ SIMULATOR = (
     *_SIMULATED,
     *_arm(image_topic=topics.IMAGE, cell=""),
     Parameter("frame_id", "wrist_camera", "Frame of the pictures, z forward."),
-    Parameter("profile", "compact", "Profile whose camera the simulator has."),
+    Parameter("profile", "detailed", "Profile whose picture the simulator gives; smaller models average it."),
     *_OBJECTS,
     Parameter("seed", 0, "Of the first objects.", 0, 2**63 - 1),
     Parameter("camera_rate", 30.0, "Images per second of simulated time, Hz.", 0.5, 200.0),
