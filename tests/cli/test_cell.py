@@ -1,6 +1,7 @@
 """qtopt cell: from a new file to a checked and calibrated one; what is there is not written over unasked."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from qtopt_agent.cells.cell_file import cell_names, load_cell, write_cell
+from qtopt_agent.cli import listener
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.cell import Cell
 
@@ -86,6 +88,25 @@ def test_a_check_draws_the_cell_into_the_photograph_and_measures_the_jaw(there, 
     assert "jaw:     not in the picture" in run("check", "sideways.yaml", picture, "--out", "overlay.png")
 
 
+def test_a_topic_takes_the_place_of_a_photograph(there, picture, monkeypatch):
+    asked = []
+
+    def heard_by(node, parameters):
+        asked.append((node, parameters["topic"]))
+        shutil.copy(picture, parameters["file"])
+        return "" if parameters["topic"] == "/camera" else "no picture on /other within 5 s"
+
+    monkeypatch.setattr(listener, "heard_by", heard_by)
+    shown = run("check", "d435_wrist", "--topic", "/camera", "--out", "live.png")
+    assert shown.splitlines()[0] == run("check", "d435_wrist", picture, "--out", "overlay.png").splitlines()[0]
+    assert (there / "live.png").read_bytes() == (there / "overlay.png").read_bytes()
+    assert asked == [("snapshot", "/camera")]
+    assert "no picture on /other" in run("check", "d435_wrist", "--topic", "/other", "--out", "o.png", code=2)
+    assert "the picture on /camera is 640x480 px" in run(
+        "check", "embedded", "--topic", "/camera", "--out", "o.png", code=2
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -100,6 +121,11 @@ def test_a_check_draws_the_cell_into_the_photograph_and_measures_the_jaw(there, 
         (("d435_wrist", "photo.png", "--out", "o.png", "--pose", "1,2,3"), "pose is '1,2,3', expected X,Y,Z,YAW"),
         (("d435_wrist", "photo.png", "--out", "o.png", "--pose", "0,0,nan,0"), "expected numbers from -10 to 10"),
         (("d435", "photo.png", "--out", "o.png"), "unknown cell 'd435'"),
+        (("d435_wrist", "--out", "o.png"), "expected either a photograph or --topic"),
+        (
+            ("d435_wrist", "photo.png", "--topic", "/camera", "--out", "o.png"),
+            "expected either a photograph or --topic",
+        ),
     ],
 )
 def test_what_cannot_be_checked_is_refused_by_name(there, picture, words, said):

@@ -1,8 +1,11 @@
 """The camera node with pictures from a folder and a video, and with devices that stall, freeze or crawl."""
 
+import json
+import subprocess
+
 import cv2
 import numpy as np
-from graph_tools import Diagnosed, Spinning, folder, running, until
+from graph_tools import LONG, RUNNER, Diagnosed, Spinning, folder, running, until
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
@@ -20,6 +23,28 @@ def listen(node):
 
 def stamp(message):
     return message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+
+
+def check_what_a_camera_publishes_can_be_had_as_a_file():
+    with folder() as root:
+        pictures(root, 1)
+        with running(("camera", {"source": "folder", "device": str(root), "rate": 20.0})):
+            assert snapshot("/camera/image_raw", root / "taken.png") == ""
+        assert (cv2.imread(str(root / "taken.png")) == cv2.imread(str(root / "0.png"))).all()
+        assert snapshot("/nobody/here", root / "none.png", 1.0) == "no picture on /nobody/here within 1 s"
+        assert not (root / "none.png").exists()
+
+
+def snapshot(topic, file, seconds=30.0):
+    asked = [
+        word
+        for pair in (("topic", topic), ("file", file), ("seconds", seconds))
+        for word in ("-p", "{}:={}".format(*pair))
+    ]
+    done = subprocess.run(
+        [*RUNNER, "qtopt_agent.nodes.snapshot", "--ros-args", *asked], stdout=subprocess.PIPE, text=True, timeout=LONG
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def check_a_folder_of_pictures_is_a_camera():

@@ -64,14 +64,18 @@ def mounted(camera: Camera) -> Numbers:
     return pose(camera.rotation, np.array(camera.position))
 
 
-def read_picture(file: Path, camera: Camera) -> NDArray[np.uint8]:
-    """The picture in `file`, uint8 [H, W, 3] RGB. Raises InvalidInput unless it is whole and of the stream's size."""
+def read_picture(file: Path, camera: Camera, name: str = "") -> NDArray[np.uint8]:
+    """The picture in `file`, uint8 [H, W, 3] RGB; `name` stands for the file in what is said of it.
+
+    Raises InvalidInput unless it is whole and of the stream's size.
+    """
     if not file.is_file():
         raise InvalidInput(f"{file} is no file, expected a picture")
-    picture = decode_picture(file.read_bytes(), str(file))
+    picture = decode_picture(file.read_bytes(), name or str(file))
     height, width = picture.shape[:2]
     if (width, height) != (camera.width, camera.height):
         raise InvalidInput(
-            f"{file} is {width}x{height} px, expected the size of the cell's stream, {camera.width}x{camera.height}"
+            f"{name or file} is {width}x{height} px, expected the size of the cell's stream, "
+            f"{camera.width}x{camera.height}"
         )
     return picture

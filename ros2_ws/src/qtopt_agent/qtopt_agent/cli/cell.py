@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,8 +81,11 @@ def _said(value: object) -> str:
 @app.command()
 def check(
     cell: CellName,
-    photograph: Annotated[Path, typer.Argument(help="A picture of the cell's camera, its jaw open.")],
     out: Annotated[Path, typer.Option(callback=writable_file, help="For the overlay; ends in .png.")],
+    photograph: Annotated[Path | None, typer.Argument(help="A picture of the cell's camera, its jaw open.")] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="In place of a photograph: where the camera's driver publishes.")
+    ] = None,
     pose: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +95,7 @@ def check(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Lay what a cell says over a photograph.
+    """Lay what a cell says over a photograph, or over a picture of a running camera.
 
     Draws the edges of bin and jaw where the camera should see them, and measures how far those of the jaw are from
     the nearest edges in the photograph.
@@ -102,11 +106,19 @@ def check(
 
     if out.suffix != ".png":
         raise InvalidInput(f"{out}: expected the name of a picture to end in .png")
-    if out.exists() and out.samefile(photograph):
+    if (photograph is None) == (topic is None):
+        raise InvalidInput("expected either a photograph or --topic")
+    if photograph is not None and out.exists() and out.samefile(photograph):
         raise InvalidInput(f"{out} is the photograph, expected another file for the overlay")
     found = load_cell(cell)
     place = middle_start(found) if pose is None else _numbers(pose)
-    overlay = lay_over(found, read_picture(photograph, found.camera), upright(*place))
+    if photograph is not None:
+        picture = read_picture(photograph, found.camera)
+    else:
+        with TemporaryDirectory() as folder:
+            taken = _taken(str(topic), Path(folder) / "picture.png")
+            picture = read_picture(taken, found.camera, f"the picture on {topic}")
+    overlay = lay_over(found, picture, upright(*place))
     save_png(overlay.picture, out)
     result = {"picture": out, "pose": place, "jaw_distance_px": overlay.jaw_distance}
     if printed_as_json(json_file, result):
@@ -118,6 +130,15 @@ def check(
             f"jaw:     its edges lie {overlay.jaw_distance:.1f} px from the nearest in the photograph, on average"
         )
     typer.echo(printable(f"overlay: {out}"))
+
+
+def _taken(topic: str, file: Path) -> Path:
+    """`file`, with the next picture on `topic`. Raises InvalidInput where none comes."""
+    from qtopt_agent.cli.listener import heard_by
+
+    if problem := heard_by("snapshot", {"topic": topic, "file": file}):
+        raise InvalidInput(problem)
+    return file
 
 
 def _numbers(text: str) -> tuple[float, float, float, float]:

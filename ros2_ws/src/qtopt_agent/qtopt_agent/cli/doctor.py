@@ -1,6 +1,5 @@
 """qtopt doctor: what is wrong, and what to do about it."""
 
-import json
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -64,26 +63,10 @@ def show(findings: "list[Finding]") -> None:
 
 def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
     """What the node `doctor` finds, on ROS 2 where it is installed."""
-    import os
-    import subprocess
-    import sys
-
-    from qtopt_agent.core.errors import QtoptError
+    from qtopt_agent.cli.listener import heard_by
     from qtopt_agent.doctor.findings import Finding, Severity
-    from qtopt_agent.standalone.hooks import ros_is_installed
-    from qtopt_agent.standalone.processes import loopback
 
-    module, environment = "qtopt_agent.nodes.doctor", dict(os.environ)
-    command = [sys.executable, "-m", module]
-    if not ros_is_installed():
-        command[2:] = ["qtopt_agent.standalone.run", module]
-        environment.setdefault("CYCLONEDDS_URI", loopback())  # as `qtopt launch` does
-    command += ["--ros-args", "-p", f"seconds:={seconds:.3f}", "-r", f"__ns:=/{namespace}"]
-    command += ["-r", "/clock:=clock"] if namespace else []  # as in the graphs that are launched there
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0 or not done.stdout.strip():
-        raise QtoptError(f"could not look at the graph: the doctor's node ended with exit code {done.returncode}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = heard_by("doctor", {"seconds": f"{seconds:.3f}"}, namespace)
     return [Finding(Severity(each["severity"]), each["text"], each["advice"]) for each in found]
 
 
