@@ -95,7 +95,7 @@ def check(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Lay what a cell says over a photograph, or over a picture of a running camera.
+    """Lay what a cell says over a camera's picture.
 
     Draws the edges of bin and jaw where the camera should see them, and measures how far those of the jaw are from
     the nearest edges in the photograph.

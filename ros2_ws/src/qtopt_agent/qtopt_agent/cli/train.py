@@ -21,8 +21,10 @@ def train(
     out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder of the run: checkpoint, replay, curves.")],
     preset: Annotated[
         str,
-        typer.Option(help="compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."),
-    ] = "compact",
+        typer.Option(
+            help="detailed, compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."
+        ),
+    ] = "detailed",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a setting: key=value, as docs/reference/settings.md lists them."),
