@@ -19,6 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 PROFILE = Path(__file__).parents[3] / "ros2_ws/src/qtopt_agent/config/arms/mujoco.yaml"
 TWIST = {"output": {"type": "twist", "topic": "arm/target_twist"}}
 PATIENT = {"ages": {name: 5.0 for name in ("camera", "gripper", "pose", "command")}}  # a busy machine is no fault
+HEARD = 0.1  # s that an arm follows a twist without another, as MoveIt Servo's does
 SLOW = {"limits": {"speed": 0.05, "acceleration": 1.0}}  # so that a motion of 6 cm takes over a second
 
 
@@ -99,7 +100,7 @@ class Arm:
         linear, stamp = message.twist.linear, message.header.stamp
         now = stamp.sec + stamp.nanosec * 1e-9
         if self.twists and 0 < now - self.told < 1:  # by its stamps: whatever the machine does, it has followed exactly
-            self.position = self.position + self.twists[-1] * (now - self.told)
+            self.position = self.position + self.twists[-1] * min(now - self.told, HEARD)
         self.told = now
         self.twists.append(np.array([linear.x, linear.y, linear.z]))
 
