@@ -164,7 +164,8 @@ def check_without_room_on_the_disk_grasping_goes_on_and_the_logger_says_so():
 
 
 def check_a_disk_that_fills_up_is_said_and_grasping_goes_on():
-    with wired({"disk": {"stop": 0.0, "go_on": 0.001}}, record="episodes") as (arm, graph):
+    small = {"profile": "compact"}  # pictures: the disk is to be full in the middle of an episode
+    with wired(small | {"disk": {"stop": 0.0, "go_on": 0.001}}, record="episodes") as (arm, graph):
         episodes = graph.root / "episodes"
         episodes.mkdir(exist_ok=True)
         mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(episodes)]

@@ -12,7 +12,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
-from qtopt_agent.models.store import list_models, model_in, works_in
+from qtopt_agent.models.store import list_models, model_in
 from qtopt_agent.models.trial import Trial, TrialAbandoned
 
 
@@ -65,7 +65,7 @@ class ModelChanges:
         for each in listed:
             if each.manifest is None and self._first_time(each.folder):
                 raise IncompatibleModel(each.reason)
-        fitting = [each for each in listed if each.manifest and (not self._cell or works_in(each.folder, self._cell))]
+        fitting = [each for each in listed if each.works_in(self._cell)]
         newest = fitting[-1] if fitting else None
         if newest is None or newest.manifest is None or newest.manifest["version"] == self._core.model_version:
             return None

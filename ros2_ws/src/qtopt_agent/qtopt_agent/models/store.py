@@ -8,17 +8,29 @@ from pathlib import Path
 from qtopt_agent.cells.agreement import disagreements
 from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.models.folder import describe, profile_of
+from qtopt_agent.core.profile import Profile
 from qtopt_agent.models.manifest import MANIFEST, Manifest
+from qtopt_agent.models.opened import parse, read_manifest
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One folder of a store; `manifest` is None where it is broken, and `reason` says why."""
+    """One folder of a store; `manifest` is None where it cannot be read, and `reason` says why.
+
+    profile: as the manifest has it. Nothing else of the folder has been looked at.
+    """
 
     folder: Path
     manifest: Manifest | None
     reason: str = ""
+    profile: Profile | None = None
+
+    def works_in(self, cell: Cell | None) -> bool:
+        """Whether nothing of `cell` is too far from what the model was trained for; without one, of any."""
+        p = self.profile
+        if cell is None or p is None:
+            return p is not None
+        return not any(each.refused for each in disagreements(p.cell, cell, p.has_camera))
 
 
 def list_models(store: Path) -> list[Listed]:
@@ -37,12 +49,12 @@ def latest(store: Path, cell: Cell | None = None) -> Path:
 
     Raises InvalidInput if there is none.
     """
-    models = [each.folder for each in list_models(store) if each.manifest]
-    fitting = [folder for folder in models if cell is None or works_in(folder, cell)]
+    models = [each for each in list_models(store) if each.manifest]
+    fitting = [each for each in models if each.works_in(cell)]
     if not fitting:
-        others = f": {', '.join(folder.name for folder in models)} are for other cells" if models else ""
+        others = f": {', '.join(each.folder.name for each in models)} are for other cells" if models else ""
         raise InvalidInput(f"there is no model in {store}{others}")
-    return fitting[-1]
+    return fitting[-1].folder
 
 
 def model_in(folder: Path, cell: Cell | None = None) -> Path:
@@ -50,15 +62,10 @@ def model_in(folder: Path, cell: Cell | None = None) -> Path:
     return folder if os.path.exists(folder / MANIFEST) else latest(folder, cell)
 
 
-def works_in(folder: Path, cell: Cell) -> bool:
-    """Whether nothing of `cell` is too far from what the model was trained for. Raises IncompatibleModel."""
-    profile = profile_of(folder)
-    return not any(each.refused for each in disagreements(profile.cell, cell, profile.has_camera))
-
-
 def _listed(folder: Path) -> Listed:
     try:
-        return Listed(folder, describe(folder))
+        manifest, spec = parse(folder, read_manifest(folder))
+        return Listed(folder, manifest, profile=spec.profile)
     except IncompatibleModel as error:
         return Listed(folder, None, str(error))
 
