@@ -122,6 +122,7 @@ def test_a_topic_takes_the_place_of_a_photograph(there, picture, monkeypatch):
         (("d435_wrist", "photo.png", "--out", "o.png", "--pose", "0,0,nan,0"), "expected numbers from -10 to 10"),
         (("d435", "photo.png", "--out", "o.png"), "unknown cell 'd435'"),
         (("d435_wrist", "--out", "o.png"), "expected either a photograph or --topic"),
+        (("d435_wrist", "--topic", "no good", "--out", "o.png"), "topic is 'no good', expected a topic's name"),
         (
             ("d435_wrist", "photo.png", "--topic", "/camera", "--out", "o.png"),
             "expected either a photograph or --topic",

@@ -129,6 +129,7 @@ def test_a_setting_under_two_names_is_refused_with_both(asked, names):
         ("maximizer=proposal", "setting maximizer.kind is 'proposal': a scalar q_function proposes no actions"),
         ("capacity=20", "setting replay.capacity is 20, expected more than an episode's 20 steps"),
         ("mask_weight=1.0", "setting loss.mask_weight is 1.0: expected 0, for a scalar compact network has no masks"),
+        ("lift_margin=0.17", "setting collection.lift_margin is 0.17, expected at most what .* lift height, 0.160"),
         ("profile=tiny", "unknown profile 'tiny'"),
         ("n_step={}", "setting target.n_step is {}, expected a whole number"),
         ("optimizer=", "setting optimizer.kind is None, expected adamw or sgd"),

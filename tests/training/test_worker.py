@@ -64,10 +64,12 @@ def test_an_order_gives_the_same_episode_to_the_bit_whatever_runs_beside_it(weig
 
 def test_what_is_learned_from_counts_only_where_it_is_lifted_by_the_margin():
     orders = [Order("train", seed) for seed in range(6)]
-    plain, higher = (run(Worker(PRESET.changed(lift_margin=margin), AT_ONCE), orders) for margin in (0.0, 0.2))
-    assert any(episode.success for episode in plain.values())
-    assert not any(episode.success for episode in higher.values())
-    assert [len(one.steps) for one in plain.values()] == [len(other.steps) for other in higher.values()]
+
+    def successes(margin):
+        return sum(each.success for each in run(Worker(PRESET.changed(lift_margin=margin), AT_ONCE), orders).values())
+
+    assert successes(0.0) == successes(0.06) > 0  # the script lifts as high as it has to
+    assert successes(0.16) == 0  # nothing hangs above the tips at the top of the workspace
 
 
 def test_an_episode_is_decided_by_the_weights_that_it_began_with(weights):

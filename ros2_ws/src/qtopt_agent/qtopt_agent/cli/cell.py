@@ -13,8 +13,11 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.printable import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qtopt_agent.cells.calibration import Calibration
-    from qtopt_agent.core.cell import Cell
+    from qtopt_agent.core.cell import Camera, Cell
 
 app = typer.Typer(no_args_is_help=True, help="Describe a cell: bin, jaw and camera; check and calibrate it.")
 
@@ -106,18 +109,16 @@ def check(
 
     if out.suffix != ".png":
         raise InvalidInput(f"{out}: expected the name of a picture to end in .png")
-    if (photograph is None) == (topic is None):
-        raise InvalidInput("expected either a photograph or --topic")
-    if photograph is not None and out.exists() and out.samefile(photograph):
-        raise InvalidInput(f"{out} is the photograph, expected another file for the overlay")
     found = load_cell(cell)
     place = middle_start(found) if pose is None else _numbers(pose)
-    if photograph is not None:
+    if photograph is not None and topic is None:
+        if out.exists() and out.samefile(photograph):
+            raise InvalidInput(f"{out} is the photograph, expected another file for the overlay")
         picture = read_picture(photograph, found.camera)
+    elif topic is not None and photograph is None:
+        picture = _published(topic, found.camera)
     else:
-        with TemporaryDirectory() as folder:
-            taken = _taken(str(topic), Path(folder) / "picture.png")
-            picture = read_picture(taken, found.camera, f"the picture on {topic}")
+        raise InvalidInput("expected either a photograph or --topic")
     overlay = lay_over(found, picture, upright(*place))
     save_png(overlay.picture, out)
     result = {"picture": out, "pose": place, "jaw_distance_px": overlay.jaw_distance}
@@ -132,13 +133,21 @@ def check(
     typer.echo(printable(f"overlay: {out}"))
 
 
-def _taken(topic: str, file: Path) -> Path:
-    """`file`, with the next picture on `topic`. Raises InvalidInput where none comes."""
+def _published(topic: str, camera: "Camera") -> "NDArray[np.uint8]":
+    """The next picture on `topic`, uint8 [H, W, 3] RGB. Raises InvalidInput where none comes, or of another size."""
+    from qtopt_agent.cells.pinhole import read_picture
     from qtopt_agent.cli.listener import heard_by
+    from qtopt_agent.standalone.names import expand
 
-    if problem := heard_by("snapshot", {"topic": topic, "file": file}):
-        raise InvalidInput(problem)
-    return file
+    try:
+        expand(topic, "snapshot", "/")
+    except ValueError as error:
+        raise InvalidInput(f"topic is {topic!r}, expected a topic's name, such as /camera/image_raw") from error
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "picture.png"
+        if problem := heard_by("snapshot", {"topic": topic, "file": str(file)}):
+            raise InvalidInput(problem)
+        return read_picture(file, camera, f"the picture on {topic}")
 
 
 def _numbers(text: str) -> tuple[float, float, float, float]:

@@ -66,7 +66,7 @@ def _running_graph(seconds: float, namespace: str) -> "list[Finding]":
     from qtopt_agent.cli.listener import heard_by
     from qtopt_agent.doctor.findings import Finding, Severity
 
-    found = heard_by("doctor", {"seconds": f"{seconds:.3f}"}, namespace)
+    found = heard_by("doctor", {"seconds": seconds}, namespace)
     return [Finding(Severity(each["severity"]), each["text"], each["advice"]) for each in found]
 
 

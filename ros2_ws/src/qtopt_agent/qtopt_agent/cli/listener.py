@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def heard_by(node: str, parameters: Mapping[str, object], namespace: str = "") -> Any:
+def heard_by(node: str, parameters: Mapping[str, str | float], namespace: str = "") -> Any:
     """What the node of that name prints last, as JSON; on ROS 2 where it is installed. Raises QtoptError."""
     from qtopt_agent.core.errors import QtoptError
     from qtopt_agent.standalone.hooks import ros_is_installed
@@ -21,7 +21,7 @@ def heard_by(node: str, parameters: Mapping[str, object], namespace: str = "") -
         environment.setdefault("CYCLONEDDS_URI", loopback())  # as `qtopt launch` does
     command += ["--ros-args", "-r", f"__ns:=/{namespace}"]
     for name, value in parameters.items():
-        command += ["-p", f"{name}:={value}"]
+        command += ["-p", f"{name}:={json.dumps(value)}"]  # quoted, so that no text is taken for a number
     command += ["-r", "/clock:=clock"] if namespace else []  # as in the graphs that are launched there
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0 or not done.stdout.strip():

@@ -81,6 +81,13 @@ class Preset:
                 f"setting loss.mask_weight is {self.loss.mask_weight}: expected 0, for a {kind} {profile.network} "
                 "network has no masks"
             )
+        margin, cell = self.collection.lift_margin, profile.cell
+        room = cell.workspace.high[2] - cell.bin.position[2] - cell.attempt.lift_height
+        if margin > room + 1e-9:
+            raise InvalidInput(
+                f"setting collection.lift_margin is {margin}, expected at most what the cell's workspace has above its "
+                f"lift height, {room:.3f}"
+            )
         if (capacity := self.replay.capacity) <= profile.max_steps:
             raise InvalidInput(
                 f"setting replay.capacity is {capacity}, expected more than an episode's {profile.max_steps} steps"

@@ -11,7 +11,8 @@ from qtopt_agent.simulation.objects import FLAT_AND_TALL
 
 _HIGHER = 0.03  # m of the finger tips above the height at which an object counts as lifted
 _NEAR = 0.015  # m beside the object's middle at which the jaw may go down and close
-_CLEAR = 0.05  # m of an object's lowest point above the height at which it counts as lifted
+_CLEAR = 0.02  # m of an object's lowest point above the height at which it counts as lifted, at least
+_SPARE = 0.01  # m above a margin that is asked for
 _BELOW_PALM = 0.012  # m between an object's top and the palm
 _SHUT = 0.004  # m between fingers that hold nothing
 
@@ -24,11 +25,14 @@ class ScriptedPolicy:
 
     name = "scripted"
 
-    def __init__(self, profile: Profile, clumsiness: float = 1.0, objects: str = "train") -> None:
+    def __init__(
+        self, profile: Profile, clumsiness: float = 1.0, objects: str = "train", lift_margin: float = 0.0
+    ) -> None:
         """`clumsiness` scales all errors; 0 is the best this script can do. `objects`: as make_robot takes it.
 
         It reaches lower, turns sooner and lifts higher for splits with flat and tall things; for all others it acts as
-        it did when compact-1 learned from it.
+        it did when compact-1 learned from it. With a `lift_margin`, m above the height that counts, it lifts anything
+        until its lowest point is there.
         """
         cell = profile.cell
         self._space = profile.action_space
@@ -36,7 +40,8 @@ class ScriptedPolicy:
         self._clumsiness = clumsiness
         self._flat_and_tall = objects in FLAT_AND_TALL
         self._done = cell.attempt.lift_height + _HIGHER
-        self._clear = cell.attempt.lift_height + _CLEAR
+        self._clear = cell.attempt.lift_height + max(_CLEAR, lift_margin + _SPARE)
+        self._looks_below = self._flat_and_tall or lift_margin > 0
         floor = cell.bin.position[2]
         self._lowest, self._highest = cell.workspace.low[2] - floor + 0.001, cell.workspace.high[2] - floor - 0.005
         self._depth = cell.jaw.finger_length - _BELOW_PALM
@@ -51,7 +56,7 @@ class ScriptedPolicy:
         return Decision(self._space.project(self._spoil(action, rng).to_vector()))
 
     def _lift(self, privileged: np.ndarray, state: dict[str, np.float32]) -> Action:
-        if state["height_m"] > self._done and not (self._flat_and_tall and self._hangs_low(privileged, state)):
+        if state["height_m"] > self._done and not (self._looks_below and self._hangs_low(privileged, state)):
             return Action(np.zeros(3, dtype=np.float32), 0.0, terminate=True)
         return Action(np.array([0, 0, 0.06], dtype=np.float32), 0.0)
 

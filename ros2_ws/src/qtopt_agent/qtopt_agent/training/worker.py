@@ -134,7 +134,8 @@ class Worker:
 
     def _policy(self, deciding: _Deciding) -> Policy:
         if deciding.version is None:
-            return ScriptedPolicy(self._profile, objects=deciding.objects)
+            margin = self._preset.collection.lift_margin
+            return ScriptedPolicy(self._profile, objects=deciding.objects, lift_margin=margin)
         preset, profile, network = self._preset, self._profile, self._network(deciding.version)
         if deciding.evaluates:
             return GreedyPolicy(network, evaluation_maximizer(preset, profile), profile, fewest=self._at_once)
