@@ -29,6 +29,8 @@ def _make(episode_id: str = "grasp", steps: int = 4, size: tuple[int, int] = (6,
             q=float("nan") if i == 0 else rng.uniform(),
             inference_stamp=(101 + 3 * i) / 8,
             command_stamp=(102 + 3 * i) / 8,
+            log_density=-0.5 * i,
+            by_person=i == 2,
         )
         for i in range(steps)
     )

@@ -51,6 +51,14 @@ def test_a_changed_byte_is_found_anywhere_in_the_file(bag, file):
         assert_damaged(bag, file)
 
 
+def test_a_data_section_without_its_checksum_is_found(bag, file):
+    whole = file.read_bytes()
+    end = b"\x0f\x04\0\0\0\0\0\0\0"  # the record and its length
+    assert whole.count(end) == 1
+    file.write_bytes(whole.replace(end, b"\x5a" + end[1:]))
+    assert_damaged(bag, file, "checksum of its data is missing")
+
+
 def test_bytes_after_the_end_are_found(bag, file):
     with file.open("ab") as stream:
         stream.write(b"more")
@@ -222,8 +230,9 @@ def test_a_definition_with_comments_is_the_same_definition(tmp_path):
     commented = "# of the camera\n" + message_types.schema(message_types.IMAGE).replace(
         "uint32 height", "uint32 height  # pixels"
     )
-    assert message_types.same_type(message_types.IMAGE, commented)
-    assert not message_types.same_type(message_types.IMAGE, commented.replace("uint32 height", "int32 height"))
+    same = message_types.recorded_type(message_types.IMAGE, commented)
+    assert same == (message_types.type_hash(message_types.IMAGE), b"")
+    assert not message_types.recorded_type(message_types.IMAGE, commented.replace("uint32 height", "int32 height"))
 
 
 def test_a_payload_that_is_no_message_is_corrupt(tmp_path):

@@ -47,8 +47,15 @@ def assert_holds(found, episode):
         np.testing.assert_array_equal(message.commanded, step.commanded)
         np.testing.assert_array_equal(message.executed, step.executed)
         np.testing.assert_equal(
-            (message.reward, message.terminal, message.q, message.model_version),
-            (step.reward, step.terminal, step.q, episode.model_version),
+            (
+                message.reward,
+                message.terminal,
+                message.q,
+                message.model_version,
+                message.log_density,
+                message.by_person,
+            ),
+            (step.reward, step.terminal, step.q, episode.model_version, step.log_density, step.by_person),
         )
         for time, stamp in (
             (message.header.stamp, step.observation.stamp),

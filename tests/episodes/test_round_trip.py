@@ -42,9 +42,8 @@ def episodes(draw):
         q = draw(st.floats(allow_infinity=False))
         later = (draw(stamps), draw(stamps))
         reward = draw(st.floats(allow_nan=False, allow_infinity=False))
-        return Step(
-            observe(stamp), draw(vectors(sizes[1])), draw(vectors(sizes[2])), reward, draw(st.booleans()), q, *later
-        )
+        about = (reward, draw(st.booleans()), q, *later, draw(st.floats(width=32, allow_infinity=False)))
+        return Step(observe(stamp), draw(vectors(sizes[1])), draw(vectors(sizes[2])), *about, draw(st.booleans()))
 
     return Episode(
         new_episode_id(),
@@ -118,6 +117,7 @@ def with_nan(values):
         ("reward is nan", lambda s: changed(s, reward=math.nan)),
         ("q is inf", lambda s: changed(s, q=math.inf)),
         ("inference stamp is nan", lambda s: changed(s, inference_stamp=math.nan)),
+        ("log_density is -inf", lambda s: changed(s, log_density=-math.inf)),
         ("command stamp is inf", lambda s: changed(s, command_stamp=math.inf)),
         (r"height, width, .*expected \[6, 5, 3, 2, 8, 8\]", lambda s: seen(s, image=s.observation.image[1:])),
     ],

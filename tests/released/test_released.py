@@ -12,6 +12,7 @@ from qtopt_agent.core.profile import LOWDIM
 from qtopt_agent.documents import read_yaml
 from qtopt_agent.episodes.index import EpisodeIndex
 from qtopt_agent.episodes.reader import find_episodes, read_episode
+from qtopt_agent.episodes.repair import Outcome, repair
 from qtopt_agent.episodes.verify import verify as verify_episode
 from qtopt_agent.learning.preset import SETTINGS, load_preset
 from qtopt_agent.models import folder as models
@@ -79,6 +80,7 @@ def test_episodes_and_their_index_are_read_and_verify(released: Path) -> None:
         8,
     )
     assert (learned.profile, learned.policy, learned.success, len(learned.steps)) == ("compact", "compact-1", True, 7)
+    assert all(not step.by_person and np.isnan(step.log_density) for step in (*scripted.steps, *learned.steps))
     assert learned.total_reward == pytest.approx(0.94)
     assert learned.steps[0].observation.image.shape == (32, 32, 3)
     assert learned.steps[0].observation.image.mean() == pytest.approx(86.7855, abs=1e-3)
@@ -95,3 +97,17 @@ def test_an_arm_is_what_it_was() -> None:
     )
     np.testing.assert_allclose(arm.tool, [1, 0, 0, 0])
     assert (arm.gripper.interface, arm.gripper.aperture(0.04)) == ("gripper_command", pytest.approx(0.08))
+
+
+def test_a_cut_recording_is_repaired_into_one_of_today(released: Path) -> None:
+    folder = max(find_episodes(released / "episodes"))
+    before = read_episode(folder)
+    (file,) = folder.glob("*.mcap")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    assert [result.outcome for result in repair(released / "episodes")] == [Outcome.REPAIRED]
+    assert verify_episode(folder) == []
+    after = read_episode(folder)
+    assert 0 < len(after.steps) < len(before.steps)
+    for old, new in zip(before.steps, after.steps, strict=False):
+        np.testing.assert_array_equal(new.executed, old.executed)
+        assert (new.reward, new.command_stamp, new.by_person) == (old.reward, old.command_stamp, False)

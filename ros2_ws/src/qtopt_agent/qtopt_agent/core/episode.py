@@ -13,6 +13,7 @@ class Step:
     """One decision: what was seen, asked, done and earned. Actions are float32 [A] vectors of the action space.
 
     `log_density` is that of the policy that chose `commanded`, as in Decision; NaN where it is unknown.
+    by_person: a person chose it.
     """
 
     observation: Observation
@@ -24,6 +25,7 @@ class Step:
     inference_stamp: float = 0.0
     command_stamp: float = 0.0
     log_density: float = float("nan")
+    by_person: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import Any, BinaryIO, NamedTuple
 import lz4.frame
 import zstandard
 from mcap.exceptions import EndOfFile, McapError
-from mcap.records import Channel, Chunk, Footer, McapRecord, Message, Schema
+from mcap.records import Channel, Chunk, DataEnd, Footer, McapRecord, Message, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import CompressionType, Writer
 from rosbags.serde import SerdeError
 
 from qtopt_agent.core.errors import CorruptEpisode
-from qtopt_agent.episodes.message_types import TOPICS, from_cdr, same_type, schema, type_hash
+from qtopt_agent.episodes.message_types import TOPICS, RecordedType, from_cdr, recorded_type, schema, type_hash
 from qtopt_agent.episodes.metadata import FILE_NAME, BagSummary, TopicAbout, metadata_text
 
 # What mcap, lz4, zstandard and rosbags raise on bytes they cannot read; their text is passed on in CorruptEpisode.
@@ -89,7 +89,7 @@ def sync_folder(folder: Path) -> None:
 
 
 class Recorded(NamedTuple):
-    """A message, and the CDR bytes that it was read from."""
+    """A message, and its CDR as this version writes it."""
 
     message: Any
     data: bytes
@@ -148,21 +148,30 @@ def scan(file: Path) -> BagContents:
 def _scan(stream: BinaryIO, size: int, contents: BagContents) -> None:
     schemas: dict[int, Schema] = {}
     topics: dict[int, str] = {}
+    types: dict[int, RecordedType] = {}
+    summed = False
     for record in _records(stream, size):
         if isinstance(record, Schema):
             schemas[record.id] = record
         elif isinstance(record, Channel) and record.id not in topics:
             topics[record.id] = record.topic
-            contents.summary.describe(record.topic, _about(record, schemas.get(record.schema_id)))
+            about = _about(record, schemas.get(record.schema_id))
             if record.topic in TOPICS:
-                _check_type(record, schemas.get(record.schema_id))
+                types[record.id] = type_of(record, schemas.get(record.schema_id))
+                about = replace(about, hash=types[record.id].type_hash)
+            contents.summary.describe(record.topic, about)
         elif isinstance(record, Message):
             topic = topics.get(record.channel_id, f"channel {record.channel_id}")
             contents.summary.add(topic, record.log_time)
             if topic in TOPICS:
-                contents.messages[topic].append(Recorded(from_cdr(topic, record.data), record.data))
+                data = record.data + types[record.channel_id].lacks
+                contents.messages[topic].append(Recorded(from_cdr(topic, data), data))
+        elif isinstance(record, DataEnd):
+            summed = True
         elif isinstance(record, Footer):
             footer = record
+    if not summed:
+        raise ValueError("the record with the checksum of its data is missing")
     if stream.tell() != size:
         raise ValueError(f"{size - stream.tell()} bytes follow the end of the recording")
     stream.seek(min(footer.summary_start, size))
@@ -211,10 +220,13 @@ def _about(channel: Channel, schema: Schema | None) -> TopicAbout:
     )
 
 
-def _check_type(channel: Channel, found: Schema | None) -> None:
+def type_of(channel: Channel, found: Schema | None) -> RecordedType:
+    """The type of the messages on a channel of one of our topics. Raises CorruptEpisode where it is no version's."""
     if channel.message_encoding != "cdr" or found is None or found.encoding != "ros2msg":
         raise CorruptEpisode(f"{channel.topic} is not recorded as cdr with a ros2msg definition")
-    if found.name != TOPICS[channel.topic] or not same_type(channel.topic, found.data.decode()):
+    known = recorded_type(channel.topic, found.data.decode()) if found.name == TOPICS[channel.topic] else None
+    if known is None:
         raise CorruptEpisode(
             f"{channel.topic} carries another {found.name} than this version's {TOPICS[channel.topic]}"
         )
+    return known

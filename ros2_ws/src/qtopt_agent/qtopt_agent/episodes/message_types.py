@@ -2,7 +2,7 @@
 
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
@@ -35,18 +35,41 @@ def type_hash(topic: str) -> str:
     return typestore().hash_rihs01(TOPICS[topic])
 
 
+class RecordedType(NamedTuple):
+    """A type as some version of this project defines it: its REP-2011 hash, and the CDR that its messages lack."""
+
+    type_hash: str
+    lacks: bytes = b""
+
+
+# Fields that a type has had at its end since the first release, and their CDR in messages of that, in both byte orders.
+_ADDED = {STEP: (("log_density", "by_person"), b"\xff\xff\xff\xff" + b"\0")}  # NaN, False
+
+
+@cache
+def _readable(topic: str) -> tuple[RecordedType, ...]:
+    """The topic's type as it is, and as it was."""
+    typename, now = TOPICS[topic], RecordedType(type_hash(topic))
+    if topic not in _ADDED:
+        return (now,)
+    added, lacks = _ADDED[topic]
+    constants, fields = typestore().fielddefs[typename]
+    store = get_typestore(Stores.ROS2_JAZZY)
+    store.register({typename: (constants, [field for field in fields if field[0] not in added])})
+    return now, RecordedType(store.hash_rihs01(typename), lacks)
+
+
 @lru_cache(maxsize=64)
-def same_type(topic: str, definition: str) -> bool:
-    """Whether `definition` (ros2msg text, comments allowed) has the fields that this version reads from `topic`."""
-    if definition == schema(topic):
-        return True
+def recorded_type(topic: str, definition: str) -> RecordedType | None:
+    """The type of `topic` that `definition` (ros2msg text, comments allowed) gives; None where it is no version's."""
     try:
         types = get_types_from_msg(definition, TOPICS[topic])
         store = get_typestore(Stores.EMPTY)
         store.register(types)
-        return store.hash_rihs01(TOPICS[topic]) == type_hash(topic)
+        found = store.hash_rihs01(TOPICS[topic])
     except (TypesysError, KeyError):
-        return False
+        return None
+    return next((each for each in _readable(topic) if each.type_hash == found), None)
 
 
 def to_cdr(topic: str, message: object) -> bytes:

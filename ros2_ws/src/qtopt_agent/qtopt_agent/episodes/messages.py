@@ -83,6 +83,8 @@ def step_message(step: Step, index: int, model_version: str) -> Any:
         model_version,
         _time(step.inference_stamp, "inference stamp"),
         _time(step.command_stamp, "command stamp"),
+        float(step.log_density),
+        bool(step.by_person),
     )
     check_step(message)
     return message
@@ -96,6 +98,8 @@ def check_step(message: Any) -> None:
         raise InvalidInput(f"reward is {message.reward}, expected a finite number")
     if np.isinf(message.q):
         raise InvalidInput(f"q is {message.q}, expected a finite number, or NaN where there is none")
+    if np.isinf(message.log_density):
+        raise InvalidInput(f"log_density is {message.log_density}, expected a finite number, or NaN where unknown")
 
 
 def check_order(before: Any, step: Any) -> None:
@@ -177,6 +181,8 @@ def to_step(message: Any, image: Any) -> Step:
         message.q,
         _seconds(message.inference_stamp),
         _seconds(message.command_stamp),
+        message.log_density,
+        message.by_person,
     )
 
 

@@ -162,7 +162,7 @@ def _found(mcap_name: str, bag: BagSummary) -> dict[str, Any]:
         found[f"type of {topic}"] = about.type
         found[f"serialization_format of {topic}"] = about.serialization
         found[f"offered_qos_profiles of {topic}"] = _profiles(about.qos)
-        found[f"type_description_hash of {topic}"] = type_hash(topic) if topic in TOPICS else about.hash
+        found[f"type_description_hash of {topic}"] = about.hash
     return found
 
 

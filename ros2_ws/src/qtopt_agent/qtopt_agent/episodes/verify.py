@@ -56,6 +56,7 @@ def implausible(episode: Episode) -> list[str]:
         if not np.isfinite(value).all()
     ]
     problems += [f"Q {i} is infinite" for i, step in enumerate(episode.steps) if isinf(step.q)]
+    problems += [f"log density {i} is infinite" for i, step in enumerate(episode.steps) if isinf(step.log_density)]
     shapes = {**numbers, "image": [seen.image for seen in observations]}
     problems += [
         f"{name} changes its shape during the episode"

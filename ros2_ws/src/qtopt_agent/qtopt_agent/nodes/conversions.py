@@ -204,6 +204,8 @@ def step_message(record: StepRecord, frame: str) -> Any:
         model_version=record.model_version,
         inference_stamp=time_of(step.inference_stamp),
         command_stamp=time_of(step.command_stamp),
+        log_density=float(step.log_density),
+        by_person=step.by_person,
     )
 
 

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from qtopt_agent.core.errors import CorruptEpisode
-from qtopt_agent.episodes.bag import mcap_file
+from qtopt_agent.episodes.bag import mcap_file, type_of
 from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
@@ -54,12 +54,12 @@ class Replay(Node):
         self._stopping.wait(MEETING_TIME)
         began, first = time.monotonic(), None
         with self._file.open("rb") as stream:
-            for _, channel, message in make_reader(stream).iter_messages(list(self._out)):
+            for schema, channel, message in make_reader(stream).iter_messages(list(self._out)):
                 first = message.log_time if first is None else first
                 due = began + (message.log_time - first) * 1e-9 / self._rate
                 if self._stopping.wait(max(0.0, due - time.monotonic())):
                     break
-                self._out[channel.topic].publish(message.data)
+                self._out[channel.topic].publish(message.data + type_of(channel, schema).lacks)
 
 
 def main() -> int:
