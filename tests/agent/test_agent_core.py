@@ -13,14 +13,13 @@ from qtopt_agent.core.policy import Decision
 from qtopt_agent.core.profile import COMPACT, DETAILED, LOWDIM
 from qtopt_agent.perception.ingest import RawImage
 from qtopt_agent.safety.arm_driver import ArmDriverCore
-from qtopt_agent.safety.commands import NOTHING, DriverState
+from qtopt_agent.safety.commands import NOTHING, STOP, DriverState, MotionCommand
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
 
 TICK = 0.01
 BOX = WorkspaceBox((-0.2, -0.2, 0.0), (0.2, 0.2, 0.3))
 DOWN = Action(np.float32([0.01, 0.0, -0.03]), 0.2)
-STOP = Action(np.zeros(3, np.float32), 0.0, terminate=True)
 
 
 class Plan:
@@ -178,6 +177,30 @@ def test_the_step_limit_of_the_goal_or_of_the_profile_ends_an_attempt():
     assert result.outcome == Outcome.STEP_LIMIT and len(result.episode.steps) == 2
     result = stack.grasp(Goal(max_steps=1000))
     assert len(result.episode.steps) == COMPACT.max_steps
+
+
+@pytest.mark.parametrize("actions", [(DOWN,), (DOWN, STOP)])
+def test_the_last_command_of_an_attempt_is_to_stop_so_that_another_may_move_the_arm_at_once(actions):
+    stack = Stack(Plan(*actions))
+    stack.grasp(Goal(max_steps=2))
+    assert stack.commands[-1].motion.action.terminate
+    taken_over = MotionCommand(DOWN, "another", 1, stack.clock)
+    assert stack.driver.command(taken_over, stack.clock, stack.now).cuts == ()
+
+
+def test_an_attempt_begins_with_a_jaw_that_is_known_to_be_open():
+    stack = Stack(Plan(DOWN), least_aperture=0.06)
+    stack.aperture = 0.02
+    stack.run(0.1)
+    with pytest.raises(InvalidInput, match=r"jaw is 0\.020 m open, expected 0\.060 m or more"):
+        stack.agent.begin(Goal())
+    stack.aperture, stack.gripper_delay = 0.08, 5.0
+    stack.run(0.1)
+    with pytest.raises(InvalidInput, match="aperture is unknown"):
+        stack.agent.begin(Goal())
+    stack.gripper_delay = 0.0
+    stack.run(0.1)
+    stack.agent.begin(Goal())
 
 
 def test_only_the_newest_image_is_decided_from():

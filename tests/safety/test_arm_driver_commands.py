@@ -30,6 +30,27 @@ def test_an_agent_may_take_over_from_one_long_silent(bench):
     assert bench.driver.state == DriverState.ARMED
 
 
+def test_an_agent_may_take_over_at_once_from_one_that_has_given_up(bench):
+    bench.arm()
+    bench.move(x=0.09)
+    bench.step(10)
+    bench.move(terminate=True)
+    ended = bench.last_command
+    assert bench.move(x=-0.02, writer="another").cuts == ()
+    bench.driver.command(ended, bench.clock, bench.now)  # said once more, and late
+    assert bench.driver.state == DriverState.ARMED and bench.driver.report.asked.writer == "another"
+    bench.alive = False
+    assert bench.move(x=0.02).cuts == (Reason.SECOND_WRITER,)  # whoever has given up does not command again
+
+
+def test_an_agent_that_moves_on_after_giving_up_has_not(bench):
+    bench.arm()
+    bench.move(terminate=True)
+    bench.move(x=0.02)
+    bench.until_still()
+    assert bench.move(x=-0.02, writer="another").cuts == (Reason.SECOND_WRITER,)
+
+
 def test_two_that_speak_in_one_agents_name_stop_the_arm(bench):
     bench.arm()
     bench.move(x=0.09)

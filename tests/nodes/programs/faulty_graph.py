@@ -221,7 +221,8 @@ def files(root, settings):
     store = root / "store"
     if not store.exists():
         put(store, "first")
-    (root / "params.yaml").write_text(yaml.safe_dump({"/**": {"ros__parameters": settings}}))
+    told = {"least_aperture": 0.0, **settings}  # nobody opens the jaw here between two attempts
+    (root / "params.yaml").write_text(yaml.safe_dump({"/**": {"ros__parameters": told}}))
     return {"model": str(store), "params": str(root / "params.yaml")}
 
 

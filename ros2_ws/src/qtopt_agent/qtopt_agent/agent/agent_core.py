@@ -30,7 +30,7 @@ from qtopt_agent.episodes.writer import new_episode_id
 from qtopt_agent.models.folder import describe, load
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
-from qtopt_agent.safety.commands import NOTHING, DriverState, MotionCommand
+from qtopt_agent.safety.commands import NOTHING, STOP, DriverState, MotionCommand
 
 
 @dataclass
@@ -125,13 +125,17 @@ class AgentCore:
         self._cancelled.set()
 
     def begin(self, goal: Goal) -> str:
-        """Begin an attempt and return its id. Raises InvalidInput if one is under way or no model is loaded."""
+        """Begin an attempt and return its id.
+
+        Raises InvalidInput if one is under way, no model is loaded, or the jaw is not known to be open.
+        """
         if self.busy:
             raise InvalidInput(f"attempt {self._episode_id} is under way; the arm makes one at a time")
         if self._policy is None:
             raise InvalidInput("no model is loaded")
         if goal.max_steps < 0 or not 0 <= goal.timeout < np.inf:
             raise InvalidInput(f"max_steps {goal.max_steps}, timeout {goal.timeout} s: expected 0 or more")
+        self._check_jaw()
         self._goal = goal
         self._limit = min(goal.max_steps or self.profile.max_steps, self.profile.max_steps)
         self._seed, self._rng = goal.seed, np.random.default_rng(goal.seed % 2**64)
@@ -146,6 +150,19 @@ class AgentCore:
         self.inputs.forget_size()
         self._enter(Phase.OBSERVING, self._began)
         return self._episode_id
+
+    def _check_jaw(self) -> None:
+        least = self._settings.least_aperture
+        if not least:
+            return
+        aperture = self.inputs.aperture(self._clock())
+        if aperture is None:
+            raise InvalidInput("the jaw's aperture is unknown: no gripper state has come of late")
+        if not aperture >= least:  # NaN is not
+            raise InvalidInput(
+                f"the jaw is {aperture:.3f} m open, expected {least:.3f} m or more (least_aperture): an attempt begins "
+                "with an open jaw"
+            )
 
     def tick(self) -> AgentOutput:
         """Go on with the attempt as far as the inputs allow; never blocks longer than one decision."""
@@ -219,7 +236,7 @@ class AgentCore:
         self._not_before = clock
         if pending.action.terminate or len(self._steps) + 1 >= self._limit:
             self._enter(Phase.JUDGING, now)
-            return AgentOutput()
+            return AgentOutput() if pending.action.terminate else AgentOutput(self._stop(clock))
         self._enter(Phase.OBSERVING, now)
         return AgentOutput(step=self._complete(pending, terminal=False, success=False))
 
@@ -258,11 +275,13 @@ class AgentCore:
 
     def _end(self, outcome: Outcome, message: str, clock: float) -> AgentOutput:
         """Give up: tell the arm to stop; a step that was not carried out whole is not recorded."""
+        return AgentOutput(self._stop(clock), finished=self._close(outcome, False, False, message))
+
+    def _stop(self, clock: float) -> AgentCommand:
+        """The last command of an attempt, after which others may move the arm."""
         self._sequence += 1
-        stop = Action(np.zeros(3, np.float32), 0.0, terminate=True)
-        motion = MotionCommand(stop, self._writer, self._sequence, clock)
-        command = AgentCommand(motion, float("nan"), self.model_version, clock)
-        return AgentOutput(command, finished=self._close(outcome, False, False, message))
+        motion = MotionCommand(STOP, self._writer, self._sequence, clock)
+        return AgentCommand(motion, float("nan"), self.model_version, clock)
 
     def _close(self, outcome: Outcome, success: bool, judged: bool, message: str) -> GraspResult:
         final, self._goal = self._final or self._last, None

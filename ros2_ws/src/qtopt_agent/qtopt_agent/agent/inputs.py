@@ -64,6 +64,14 @@ class AgentInputs:
         with self._lock:
             self._height.append((stamp, height))
 
+    def aperture(self, clock: float) -> float | None:
+        """How far the jaw is open now, m; None where that is not known."""
+        with self._lock:
+            if not self._jaw:
+                return None
+            stamp, aperture, _ = self._jaw[-1]
+        return aperture if abs(clock - stamp) <= self._limits.image_age else None
+
     def forget_size(self) -> None:
         """Begin an attempt: the next picture sets the size that all of it must have."""
         self._size = None

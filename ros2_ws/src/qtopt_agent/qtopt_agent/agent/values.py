@@ -40,6 +40,7 @@ class AgentSettings:
     motion_timeout: float = 10.0  # for the end of one motion
     status_timeout: float = 1.0  # for a word from the arm driver
     judge_timeout: float = 10.0  # for the success detector
+    least_aperture: float = 0.0  # m between the fingers when an attempt begins; 0: any
     repeat: float = 0.05  # between two repetitions of a command while its motion lasts
 
 

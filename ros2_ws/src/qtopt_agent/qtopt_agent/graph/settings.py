@@ -41,6 +41,9 @@ AGENT = (
     Parameter("status_timeout", 1.0, "Longest silence of the arm driver, s.", 0.1, 10.0),
     Parameter("judge_timeout", 10.0, "Wait for the success detector, s.", 0.0, 120.0),
     Parameter("judge", topics.JUDGE, "Service that says whether a grasp has succeeded; empty: nobody does."),
+    Parameter(
+        "least_aperture", 0.8, "Least opening of the jaw to begin with, share of its model's cell; 0: any.", 0.0, 1.0
+    ),
     Parameter("repeat", 0.05, "Time between two repetitions of a command while its motion lasts, s.", 0.01, 1.0),
 )
 CAMERA = (

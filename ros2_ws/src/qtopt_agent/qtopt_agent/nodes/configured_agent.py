@@ -41,7 +41,8 @@ class ConfiguredAgent:
         self._node, self._p = node, with_cell(p)
         profile = profile_of(model_in(conversions.model_folder(p["model"]), arm_cell(p)))
         writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
-        self.core = AgentCore(profile, _settings(p), writer, clock=self._now)
+        least = self._p["least_aperture"] * profile.cell.jaw.aperture
+        self.core = AgentCore(profile, _settings(p, least), writer, clock=self._now)
         self.wake = threading.Event()
         self.attempts = 0
         self._images = self._decided = 0
@@ -139,12 +140,13 @@ class ConfiguredAgent:
         self.wake.set()
 
 
-def _settings(p: Mapping[str, Any]) -> AgentSettings:
+def _settings(p: Mapping[str, Any], least_aperture: float) -> AgentSettings:
     return AgentSettings(
         InputLimits(p["image_age"], p["mismatch"]),
         p["input_timeout"],
         p["motion_timeout"],
         p["status_timeout"],
         p["judge_timeout"] if p["judge"] else 0.0,
+        least_aperture,
         p["repeat"],
     )

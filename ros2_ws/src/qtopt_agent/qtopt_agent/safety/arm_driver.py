@@ -4,7 +4,6 @@ No safety-rated stop: it runs in an ordinary process, and an emergency stop has 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from qtopt_agent.core.action import GripperCommand
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.safety.commanded_motion import CommandedMotion
-from qtopt_agent.safety.commands import NOTHING, CommandReport, DriverState, MotionCommand, Setpoint
+from qtopt_agent.safety.commands import NOTHING, STOP, CommandReport, DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import guard
 from qtopt_agent.safety.measured_tip import MeasuredTip
@@ -64,6 +63,7 @@ class ArmDriverCore:
         self._gripper = GripperCommand.KEEP
         self._writer, self._last_sequence = "", 0
         self._command_heard = -np.inf
+        self._ended: tuple[str, int] | None = None  # writer and sequence of the last command to terminate
         self._last_tick: float | None = None
         self._held_up = False
 
@@ -134,19 +134,24 @@ class ArmDriverCore:
     def command(self, command: MotionCommand, clock: float, now: float) -> CommandReport:
         """Take a command, or say why not. The accepted one repeated only says that the agent is alive.
 
-        An agent's sequence never goes back: where it does, two speak in one name.
+        An agent's sequence never goes back: where it does, two speak in one name. An agent that has told the arm to
+        terminate has given it up: another one may begin at once, and the first is then the second to command.
         """
         measured, reference = self._tip.pose, self._reference
         if self.state != DriverState.ARMED or measured is None or reference is None:  # an armed driver has both
             return self._refuse(command, Reason.NOT_ARMED)
         known = command.writer == self._writer
+        if (command.writer, command.sequence) == self._ended and self.report is not None:
+            return self.report  # said once more, and on its way while another agent may have begun
         if known and command.sequence == self._last_sequence and self.report is not None:
             self._command_heard = now
             return self.report
         if known:
             second = command.sequence < self._last_sequence
         else:
-            second = self.moving or now - self._command_heard <= self.settings.writer_timeout
+            silent = now - self._command_heard > self.settings.writer_timeout
+            given_up = self._ended == (self._writer, self._last_sequence)
+            second = self.moving or not (silent or given_up)
         if second:
             self._fail((Reason.SECOND_WRITER,))
             return self._refuse(command, Reason.SECOND_WRITER)
@@ -259,7 +264,8 @@ class ArmDriverCore:
             return self._refuse(command, Reason.NOT_FINITE)
         if action.terminate:
             self._motion, self._rest = None, None
-            self.report = CommandReport(command, replace(NOTHING, terminate=True))
+            self._ended = command.writer, command.sequence
+            self.report = CommandReport(command, STOP)
             return self.report
         allowed, here = guarded.action, reference.unwound(measured)
         c, s = np.cos(here.yaw), np.sin(here.yaw)

@@ -12,6 +12,7 @@ from qtopt_agent.safety.motion import Pose
 from qtopt_agent.safety.reasons import Reason
 
 NOTHING = Action(np.zeros(3, np.float32), 0.0)
+STOP = Action(np.zeros(3, np.float32), 0.0, terminate=True)
 
 
 class DriverState(IntEnum):
