@@ -95,6 +95,30 @@ def test_collecting_records_grasp_after_grasp():
     assert nodes["attempts"].parameters["count"] == 7 and "episode_logger" in nodes
 
 
+CELL = {"cell": "d405_wrist"}
+
+
+def test_on_an_arm_grasp_after_grasp_is_the_cycle_which_knows_the_arm_and_waits_for_others(params):
+    nodes = graph(arm="ur_servo", camera="v4l2", grasps="7", record="e", params=params({**BOX, **CELL}))
+    assert "attempts" not in nodes
+    cycle, driver = nodes["cycle"].parameters, nodes["arm_driver"].parameters
+    assert cycle["count"] == 7 and cycle["recording"]
+    assert all(cycle[name] == driver[name] for name in ("workspace.low", "limits.speed", "gripper.name", "cell"))
+    assert {name for name, node in nodes.items() if node.respawn} == {
+        "agent", "camera", "success_detector", "episode_logger"
+    }  # fmt: skip
+
+
+def test_a_rehearsal_is_an_arm_that_nobody_resets_or_asks():
+    nodes = graph(simulator="mujoco", rehearse="true", grasps="7", cell="d435_wrist", truth="t.jsonl")
+    assert nodes.keys() == {"simulator", "arm_driver", "stop_guard", "agent", "success_detector", "cycle"}
+    assert nodes["agent"].parameters["judge"] == "success_detector/judge"
+    world = nodes["simulator"].parameters
+    assert world["rehearse"] and world["truth"] == "t.jsonl" and world["clutter"] == [5, 5]
+    assert nodes["cycle"].parameters["cell"] == world["cell"] == "d435_wrist"
+    assert graph(simulator="mujoco")["simulator"].parameters["clutter"] == [1, 1]
+
+
 def test_simulated_time_is_for_all_but_the_one_that_makes_it():
     nodes = graph(simulator="mujoco", clock="true")
     assert {name for name, node in nodes.items() if node.parameters.get("use_sim_time")} == nodes.keys() - {"simulator"}
@@ -115,6 +139,8 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"arm": "generic"}, r"workspace\.low is missing"),
         ({"simulator": "mujoco", "model": "no_such_model"}, "no_such_model"),
         ({"simulator": "mujoco", "model": str(Path(__file__).parent)}, "tests/graph.*model:=FOLDER"),
+        ({"simulator": "gazebo", "rehearse": "true"}, "rehearse is true, simulator is 'gazebo'"),
+        ({"simulator": "mujoco", "truth": "t.jsonl"}, "truth is 't.jsonl': for rehearse:=true only"),
         ({"arm": "generic", "camera": "folder"}, "camera_device is empty"),
         ({"simulator": "mujoco", "namespace": "no good"}, "namespace is 'no good'"),
     ],

@@ -41,6 +41,7 @@ NODES = (
     "arm_driver",
     "attempts",
     "camera",
+    "cycle",
     "episode_logger",
     "gazebo",
     "replay",

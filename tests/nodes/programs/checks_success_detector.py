@@ -9,7 +9,7 @@ from attempt import Agent, episode
 from graph_tools import Spinning, folder, running, until
 from harness import result
 from qtopt_msgs.msg import GripperState
-from qtopt_msgs.srv import JudgeGrasp
+from qtopt_msgs.srv import JudgeGrasp, LookAtBin
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
@@ -20,6 +20,7 @@ from qtopt_agent.episodes.reader import find_episodes, read_episode
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.rays import RayCamera
 
+KINDS = {"judge": JudgeGrasp, "before": Trigger, "after": JudgeGrasp, "look": LookAtBin}
 BIN = {"region": [0.26, 0.42, 0.75, 0.87], "age": 10.0}  # where the shoulder camera sees it
 
 
@@ -55,15 +56,11 @@ class Arm:
 
 class Detector:
     def __init__(self, node):
-        self.clients = {
-            name: node.create_client(kind, f"/success_detector/{name}")
-            for name, kind in (("judge", JudgeGrasp), ("before", Trigger), ("after", Trigger))
-        }
+        self.clients = {name: node.create_client(kind, f"/success_detector/{name}") for name, kind in KINDS.items()}
         assert all(client.wait_for_service(60.0) for client in self.clients.values())
 
     def __call__(self, name, **request):
-        kind = JudgeGrasp if name == "judge" else Trigger
-        return result(self.clients[name].call_async(kind.Request(**request)), 30.0)
+        return result(self.clients[name].call_async(KINDS[name].Request(**request)), 30.0)
 
 
 def bin_pictures(seed=0):
@@ -111,15 +108,69 @@ def check_pictures_of_the_bin_correct_the_label():
             agent.send(episode("grasp"))
             (logged,) = until(lambda: root.is_dir() and list(find_episodes(root)), "the episode is there")
             arm.aperture, arm.picture = 0.0025, before  # the jaw alone would say: nothing held
-            assert not detector("after").success
+            assert not detector("after").judged
             until(lambda: detector("judge", episode_id="grasp").judged, "a verdict")
             time.sleep(0.5)
             assert detector("before").success
             arm.picture = after
             time.sleep(0.5)
-            answer = detector("after")
-            assert answer.success and answer.message.startswith("success: "), answer.message
+            assert "'grasp' was judged last" in detector("after", episode_id="other").message
+            answer = detector("after", episode_id="grasp")
+            assert answer.judged and answer.success and answer.message.startswith("success: "), answer.message
             label = until(lambda: read_label(logged), "the label")
             assert label.success and label.author.startswith("success_detector, confidence"), label
             assert read_episode(logged).success
             assert not detector("before").success  # until the next grasp has been judged
+
+
+def check_a_label_is_recorded_as_soon_as_there_is_a_logger():
+    before, after = bin_pictures()
+    with folder() as root, Spinning("arm", "agent") as probe:
+        agent = Agent(probe.nodes[1])
+        log = ("episode_logger", {"folder": str(root), "disk": {"stop": 0.0, "go_on": 0.001}})
+        with running(("success_detector", BIN)), Arm(probe.node) as arm:
+            detector = Detector(probe.node)
+            with running(log):
+                until(agent.ready, "the logger listens")
+                agent.send(episode("grasp"))
+                (logged,) = until(lambda: root.is_dir() and list(find_episodes(root)), "the episode is there")
+            arm.aperture, arm.picture = 0.03, before
+            until(lambda: detector("judge", episode_id="grasp").judged, "a verdict")
+            time.sleep(0.5)
+            assert detector("before").success
+            arm.picture = after
+            time.sleep(0.5)
+            assert detector("after", episode_id="grasp").success
+            assert read_label(logged) is None
+            with running(log):
+                assert until(lambda: read_label(logged), "the label").success
+
+
+def check_the_jaw_is_judged_without_an_episode_and_nothing_forgotten():
+    with Spinning("arm") as probe, running(("success_detector", BIN)), Arm(probe.node) as arm:
+        detector = Detector(probe.node)
+        until(lambda: detector("judge", episode_id="e").success, "a verdict")
+        assert detector("before").success
+        arm.aperture = 0.0
+        until(lambda: not detector("judge").success, "nothing is held")
+        assert detector("after", episode_id="e").judged
+
+
+def check_a_look_tells_what_has_changed_and_whether_the_bin_is_empty():
+    empty, filled = bin_pictures()
+    with folder() as root, Spinning("arm") as probe:
+        settings = {**BIN, "empty_bin": str(root / "empty.png")}
+        with Arm(probe.node) as arm:
+            arm.picture = empty
+            with running(("success_detector", settings)):
+                detector = Detector(probe.node)
+                assert until(lambda: (seen := detector("look", remember=True)).looked and seen, "a look").fill == 0
+                assert detector("look", empty=True).fill == LookAtBin.Response.EMPTY
+                arm.picture = filled
+                seen = until(lambda: (seen := detector("look")).changed and seen, "it has changed")
+                assert seen.fill == LookAtBin.Response.FILLED
+                assert detector("look", remember=True).changed and not detector("look").changed
+            with running(("success_detector", settings)):  # it knows the empty bin again
+                again = Detector(probe.node)
+                seen = until(lambda: (seen := again("look")).looked and seen, "a look")
+                assert seen.fill == LookAtBin.Response.FILLED and not seen.changed

@@ -7,6 +7,7 @@ from qtopt_agent.agent.inputs import InputLimits
 from qtopt_agent.core.action import Action
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.safety.commands import DriverState, MotionCommand
+from qtopt_agent.safety.reasons import Reason
 
 
 class Phase(IntEnum):
@@ -63,6 +64,7 @@ class DriverStatus:
     sequence: int
     allowed: Action
     text: str = ""
+    faults: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)

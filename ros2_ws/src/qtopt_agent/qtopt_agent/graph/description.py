@@ -12,13 +12,14 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.shared_files import shared
 from qtopt_agent.graph import topics
 from qtopt_agent.graph.layers import merged
+from qtopt_agent.graph.settings import NODES
 from qtopt_agent.models.released import find_model, released_models
 from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.processes import NodeDescription
 
 # A graph ends when one of these has done its work; any other node's end is a failure, which ends it too, except that
 # grasping goes on without those that only listen: they are started again.
-ENDING = ("attempts", "replay")
+ENDING = ("attempts", "cycle", "replay")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Argument:
     choices: tuple[str, ...] = ()
     path: bool = False
 
+
+_WAITED_FOR = ("agent", "success_detector", "camera")  # by the cycle, which goes on or holds without one of them
 
 _YES_NO = ("true", "false")
 _EVERY = (
@@ -62,7 +65,11 @@ _GRASP = (
     ),
     Argument("record", "", "Folder to record episodes in; by default none are recorded.", path=True),
     Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
-    Argument("grasps", "0", "Try so many grasps one after another, then end; 0: wait for goals."),
+    Argument(
+        "grasps",
+        "0",
+        "Try so many grasps one after another, then end; 0: wait for goals. On an arm, that is the cycle.",
+    ),
     Argument("result", "", "JSON file for the number of grasps that succeeded.", path=True),
     Argument("arm_on_start", "false", "Simulators only: arm without being asked.", _YES_NO),
     Argument(
@@ -71,9 +78,16 @@ _GRASP = (
         "Simulators: a split of shape families, as train or held-out, or a folder of meshes.",
         path=True,
     ),
-    Argument("clutter", "1", "Simulators: objects in the bin, a number or fewest-most as in 1-5."),
+    Argument("clutter", "", "Simulators: objects in the bin, a number or fewest-most as in 1-5; by default 1, or 5."),
+    Argument(
+        "rehearse",
+        "false",
+        "mujoco: the world shows only what an arm shows, and has 5 objects unless clutter says otherwise.",
+        _YES_NO,
+    ),
+    Argument("truth", "", "rehearse: file for what the world really does, JSON lines, for a checker.", path=True),
     Argument("cell", "", "mujoco: bin, jaw and camera, a name or a .yaml file; by default the arm's.", path=True),
-    Argument("seed", "0", "Simulators: of the objects."),
+    Argument("seed", "0", "Of the simulators' objects, and of the cycle."),
     Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
     Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it, as always with gazebo.", _YES_NO),
     *_EVERY,
@@ -95,6 +109,12 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     """Sense, decide, guard, act; and log and learn where asked."""
     simulator, model = a["simulator"], str(find_model(a["model"]) if a["model"] else released_models())
     simulated, simulation = simulator != "none", _simulator(a)  # settings of it are checked for a real arm as well
+    rehearsed = _yes(a, "rehearse")
+    if rehearsed and simulator != "mujoco":
+        raise InvalidInput(f"rehearse is true, simulator is {simulator!r}: expected mujoco")
+    if a["truth"] and not rehearsed:
+        raise InvalidInput(f"truth is {a['truth']!r}: for rehearse:=true only")
+    resets = simulated and not rehearsed
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
     if _yes(a, "train") and a["trusted_keys"]:
@@ -105,19 +125,18 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         "autostart": True,
         "model": model,
         "trusted_keys": a["trusted_keys"],
-        "judge": topics.SIMULATOR_JUDGE if simulated else topics.JUDGE,
+        "judge": topics.SIMULATOR_JUDGE if resets else topics.JUDGE,
     }
     nodes = [_node("arm_driver", driver), _node("stop_guard"), _node("agent", agent)]
     if a["cell"] and simulator != "mujoco":
         raise InvalidInput(f"cell is {a['cell']!r}: for simulator:=mujoco only, an arm's cell is in its profile")
+    if not resets:
+        nodes.append(_node("success_detector"))
     if simulator == "mujoco":
-        nodes.insert(0, _node("simulator", simulation))
-        if a["cell"]:
-            nodes = _in_cell(nodes, a["cell"])
+        nodes.insert(0, _node("simulator", simulation | (_rehearsal(a) if rehearsed else {})))
     elif simulator == "gazebo":
         nodes.insert(0, _node("gazebo", _objects(a)))
     else:
-        nodes.append(_node("success_detector"))
         if a["camera"] in ("folder", "video") and not a["camera_device"]:
             raise InvalidInput(f"camera_device is empty, expected the path of a {a['camera']}")
         if a["camera"] != "none":
@@ -131,8 +150,14 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     if a["result"] and not Path(a["result"]).parent.is_dir():
         raise InvalidInput(f"result is {a['result']!r}, expected a file in a folder that is there")
     if count:
-        settings = {"count": count, "seed": _number(a, "seed", int), "simulator": simulated, "result": a["result"]}
-        nodes.append(_node("attempts", settings))
+        settings = {"count": count, "seed": _number(a, "seed", int), "result": a["result"]}
+        if resets:
+            nodes.append(_node("attempts", settings))
+        else:
+            nodes = [replace(node, respawn=node.name in _WAITED_FOR or node.respawn) for node in nodes]
+            nodes.append(_node("cycle", settings | {"recording": bool(a["record"])}))
+    if a["cell"]:
+        nodes = _in_cell(nodes, a["cell"])
     if simulator == "gazebo" or _yes(a, "clock"):
         nodes = [_with_clock(node, a) for node in nodes]
     nodes = _told(nodes, a, arm)
@@ -196,12 +221,17 @@ def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescriptio
 
 
 def _objects(a: Mapping[str, str]) -> dict[str, Any]:
-    return {"objects": a["objects"], "clutter": list(parse_clutter(a["clutter"]))}
+    clutter = a["clutter"] or ("5" if _yes(a, "rehearse") else "1")
+    return {"objects": a["objects"], "clutter": list(parse_clutter(clutter))}
 
 
 def _simulator(a: Mapping[str, str]) -> dict[str, Any]:
     own = {"seed": _number(a, "seed", int), "speed": _number(a, "speed", float), "clock": _yes(a, "clock")}
     return _objects(a) | own
+
+
+def _rehearsal(a: Mapping[str, str]) -> dict[str, Any]:
+    return {"rehearse": True, "truth": a["truth"], "camera_rate": 15.0}  # Hz: its large pictures are heard by four
 
 
 def _in_cell(nodes: Sequence[NodeDescription], name: str) -> list[NodeDescription]:
@@ -213,8 +243,12 @@ def _in_cell(nodes: Sequence[NodeDescription], name: str) -> list[NodeDescriptio
         "workspace.high": list(cell.workspace.high),
         "gripper.open_position": cell.jaw.aperture / 2,  # of each finger
     }
-    moves = ("arm_driver", "stop_guard")
-    return [replace(node, parameters=node.parameters | told | (arm if node.name in moves else {})) for node in nodes]
+    return [replace(node, parameters=node.parameters | _known(node, told | arm)) for node in nodes]
+
+
+def _known(node: NodeDescription, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    names = {parameter.name for parameter in NODES[node.name]}
+    return {name: value for name, value in parameters.items() if name in names}
 
 
 def _with_clock(node: NodeDescription, a: Mapping[str, str]) -> NodeDescription:

@@ -17,6 +17,7 @@ from qtopt_agent.standalone.arguments import Override, matches, read_parameters
 from qtopt_agent.standalone.names import expand
 from qtopt_agent.standalone.processes import NodeDescription
 
+OF_ARM = ("arm_driver", "stop_guard", "cycle")  # these are told all of the arm's profile
 TOPICS = ("pose_topic", "joint_states_topic", "image_topic", "output.topic", "gripper.name")
 
 
@@ -41,7 +42,7 @@ def merged(nodes: Sequence[NodeDescription], arm: Path | None, params: Path | No
 
 def _told(node: NodeDescription, profile: Sequence[Override], last: Sequence[Override]) -> NodeDescription:
     known = {parameter.name: parameter for parameter in (*NODES[node.name], *EVERY_NODE)}
-    of_arm = [each for each in ARM_PARAMETERS if each.name in SHARED or node.name in ("arm_driver", "stop_guard")]
+    of_arm = [each for each in ARM_PARAMETERS if each.name in SHARED or node.name in OF_ARM]
     values = {each.name: each.default for each in of_arm if each.name in known}
     values |= {name: value for name, value in _meant(profile, node).items() if name in values}
     values |= node.parameters

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from qtopt_agent.agent.cycle_values import CycleSettings
 from qtopt_agent.core.clutter import MOST
 from qtopt_agent.core.parameter import Parameter
 from qtopt_agent.graph import topics
@@ -13,6 +14,7 @@ from qtopt_agent.safety.arm_profile import ARM_PARAMETERS
 SHARED = ("base_frame", "tip_frame", "cell", "floor_height", "pose_topic", "joint_states_topic", "image_topic")
 SOURCES = ("realsense", "v4l2", "folder", "video")
 _SUCCESS = SuccessSettings()
+_CYCLE = CycleSettings()
 
 
 def _arm(**defaults: Any) -> tuple[Parameter, ...]:
@@ -77,6 +79,11 @@ SIMULATOR = (
     Parameter("state_rate", 100.0, "Poses and joint states per second of simulated time, Hz.", 1.0, 100.0),
     Parameter("speed", 1.0, "Simulated seconds in a second.", 0.01, 100.0),
     Parameter("clock", False, "Publish simulated time on /clock and stamp with it; else stamp with the node's clock."),
+    Parameter(
+        "rehearse", False, "Show what an arm shows: neither reset nor judge, the camera's whole stream, late and noisy."
+    ),
+    Parameter("noise", 3.0, "rehearse: deviation of a picture's pixels, grey levels of 255.", 0.0, 100.0),
+    Parameter("truth", "", "rehearse: file for where hand and objects really are, JSON lines.", path=True),
     Parameter("setpoint_timeout", 0.5, "The hand holds after this time without a set point, s.", 0.01, 10.0),
 )
 SUCCESS_DETECTOR = (
@@ -88,6 +95,8 @@ SUCCESS_DETECTOR = (
     Parameter("difference", _SUCCESS.difference, "Change of colour that counts, CIELAB units.", 0.1, 200.0),
     Parameter("area", _SUCCESS.area, "Smallest changed patch that is an object, share of the region.", 1e-6, 0.99),
     Parameter("age", 0.5, "Oldest gripper state and picture to judge by, s.", 0.01, 10.0),
+    Parameter("empty_bin", "", "PNG of the empty bin; empty: what `look` has been shown since the start.", path=True),
+    Parameter("label_time", 60.0, "Go on trying to have a label recorded, s.", 0.0, 3600.0),
 )
 EPISODE_LOGGER = (
     *_arm(image_topic=topics.IMAGE),
@@ -114,8 +123,44 @@ TRAINER = (
 ATTEMPTS = (
     Parameter("count", 0, "Grasps to try; 0: no end.", 0, 10**9),
     Parameter("seed", 0, "The same one gives the same objects.", 0, 2**63 - 1),
-    Parameter("simulator", True, "Lay out new objects and arm before each grasp; else a person has armed the driver."),
     Parameter("result", "", "JSON file for the numbers; empty for none.", path=True),
+)
+CYCLE = (
+    *ARM_PARAMETERS,
+    Parameter("count", _CYCLE.count, "Attempts that come to their end; 0: no end.", 0, 10**9),
+    Parameter("seed", _CYCLE.seed, "Of start poses, of places to drop at and of attempts.", 0, 2**63 - 1),
+    Parameter("result", "", "JSON file for the numbers; empty for none.", path=True),
+    Parameter("recording", False, "Begin nothing while the episode logger is silent or has no room."),
+    Parameter(
+        "retreat",
+        [0.0],
+        "x, y, z from where the bin is looked at, base frame, m; none: above the bin for a camera in the hand, else "
+        "over a corner of the workspace.",
+        -10,
+        10,
+    ),
+    Parameter(
+        "failures",
+        _CYCLE.failures,
+        "Attempts in a row that hold nothing, after which it asks for objects, or holds if the bin is known not to be "
+        "empty; 0: never.",
+        0,
+        10**6,
+    ),
+    Parameter("cut", _CYCLE.cut, "Attempts in a row that do not come to their end, after which it holds.", 1, 1000),
+    Parameter("tries", _CYCLE.tries, "Times to shake off what is stuck in the open jaw.", 0, 100),
+    Parameter("settle", _CYCLE.settle, "From the end of a motion to a picture, s.", 0.0, 10.0),
+    Parameter("look", _CYCLE.look, "Between two looks at an empty bin, s.", 0.1, 3600.0),
+    Parameter("move_time", _CYCLE.move_time, "Longest move, s.", 1.0, 600.0),
+    Parameter("motion_time", _CYCLE.motion_time, "Longest motion of one command, s.", 0.1, 120.0),
+    Parameter("answer_time", _CYCLE.answer_time, "Wait for a service, s.", 0.1, 120.0),
+    Parameter("attempt_time", _CYCLE.attempt_time, "Longest attempt, s.", 1.0, 3600.0),
+    Parameter("refusal_time", _CYCLE.refusal_time, "Wait for an agent that takes no attempt, s.", 1.0, 3600.0),
+    Parameter("status_time", _CYCLE.status_time, "Longest silence of the arm driver, s.", 0.1, 10.0),
+    Parameter("silence", _CYCLE.silence, "Longest silence of another node, s.", 2.0, 60.0),
+    Parameter(
+        "repeat", _CYCLE.repeat, "Time between two repetitions of a command while its motion lasts, s.", 0.01, 1.0
+    ),
 )
 REPLAY = (
     *_arm(image_topic=topics.IMAGE),
@@ -129,6 +174,7 @@ NODES = {
     "arm_driver": (*ARM_DRIVER, AUTOSTART),
     "attempts": ATTEMPTS,
     "camera": CAMERA,
+    "cycle": CYCLE,
     "episode_logger": EPISODE_LOGGER,
     "gazebo": GAZEBO,
     "replay": REPLAY,

@@ -1,9 +1,7 @@
-"""Asks for one grasp after another through the action, in simulation with new objects each time, and counts."""
+"""Asks a simulated graph for one grasp after another, with new objects each time, and counts."""
 
-import json
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from qtopt_msgs.action import Grasp
@@ -15,13 +13,13 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool
 
 from qtopt_agent.agent.values import Outcome
-from qtopt_agent.core.errors import QtoptError, StorageError
+from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes.qos import RELIABLE
-from qtopt_agent.rollouts.intervals import wilson
+from qtopt_agent.rollouts.tally import Tally
 from qtopt_agent.safety.commands import DriverState
 
 START_TIME = 60.0  # s for the rest of the graph to come up
@@ -69,23 +67,21 @@ class Attempts(Node):
 
     def _try_all(self) -> None:
         count = self._p["count"]
-        results: list[Any] = []
+        tally = Tally(self._p["seed"], [outcome.name.lower() for outcome in Outcome])
         self._wait_for("the agent", self._grasp.server_is_ready, START_TIME)
         began = time.monotonic()
-        while len(results) < count or not count:
-            index = len(results)
-            seed = derived_seed(self._p["seed"], index)
-            if self._p["simulator"]:
-                self._prepare(seed)
-            results.append(self._try_grasp(seed % 2**31))
-            successes = sum(result.success for result in results)
-            result = results[-1]
+        while tally.episodes < count or not count:
+            seed = derived_seed(self._p["seed"], tally.episodes)
+            self._prepare(seed)
+            result = self._try_grasp(seed % 2**31)
             outcome = Outcome(result.outcome).name.lower()
+            tally.add(result.success, outcome, result.steps)
             self.get_logger().info(
-                f"{len(results)}: {outcome} after {result.steps} steps, {result.message}; {successes} succeeded so far"
+                f"{tally.episodes}: {outcome} after {result.steps} steps, {result.message}; "
+                f"{tally.successes} succeeded so far"
             )
-            if self._p["result"] or len(results) == count:
-                self._report(results, time.monotonic() - began)
+            if self._p["result"] or tally.episodes == count:
+                self._report(tally, time.monotonic() - began)
 
     def _prepare(self, seed: int) -> None:
         self._call("the arm driver", self._arm, SetBool.Request(data=False))
@@ -108,29 +104,10 @@ class Attempts(Node):
             raise NoAnswer("the agent has refused the goal: it is busy, or not active")
         return self._result("the agent", handle.get_result_async(), GRASP_TIME).result
 
-    def _report(self, results: list[Any], wall: float) -> None:
-        count, successes = len(results), sum(result.success for result in results)
-        low, high = wilson(successes, count)
-        self.get_logger().info(
-            f"{successes} of {count} grasps succeeded: {successes / count:.1%} "
-            f"(95 % Wilson interval {low:.1%} to {high:.1%}), {wall / count:.1f} s a grasp"
-        )
+    def _report(self, tally: Tally, wall: float) -> None:
+        self.get_logger().info(tally.summary(wall))
         if self._p["result"]:
-            numbers = {
-                "episodes": count,
-                "successes": successes,
-                "success": successes / count,
-                "wilson_low": low,
-                "wilson_high": high,
-                "outcomes": {o.name.lower(): sum(r.outcome == o for r in results) for o in Outcome},
-                "steps": sum(result.steps for result in results),
-                "seed": self._p["seed"],
-                "wall_s": wall,
-            }
-            try:
-                Path(self._p["result"]).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-            except OSError as error:
-                raise StorageError(f"result cannot be written: {error}") from error
+            tally.write(self._p["result"], wall)
 
     def _call(self, who: str, client: Any, request: Any) -> Any:
         self._wait_for(who, client.service_is_ready, START_TIME)

@@ -22,6 +22,7 @@ from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.tool_pose import orientation_at
 
 NAN = float("nan")
+_REASONS = {getattr(SafetyStatus, reason.name): reason for reason in Reason}
 
 
 def seconds(stamp: Any) -> float:
@@ -161,10 +162,14 @@ def driver_state(message: Any) -> DriverState:
 
 
 def driver_status(message: Any) -> DriverStatus:
-    """qtopt_msgs/SafetyStatus as the agent reads it. Raises InvalidInput on a state that there is not."""
+    """qtopt_msgs/SafetyStatus as the agent reads it. Raises InvalidInput on a state or a fault that there is not."""
     asked = message.asked
     state = driver_state(message)
-    return DriverStatus(state, message.moving, asked.writer, asked.sequence, _action(message.allowed), message.text)
+    if not set(message.faults) <= _REASONS.keys():
+        raise InvalidInput(f"faults are {list(message.faults)}, expected some of {', '.join(map(str, _REASONS))}")
+    faults = tuple(_REASONS[number] for number in message.faults)
+    allowed = _action(message.allowed)
+    return DriverStatus(state, message.moving, asked.writer, asked.sequence, allowed, message.text, faults)
 
 
 def goal(message: Any) -> Goal:

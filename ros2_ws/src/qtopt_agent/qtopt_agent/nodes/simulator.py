@@ -25,6 +25,8 @@ from qtopt_agent.safety.arm_profile import arm_cell
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.live import LiveWorld
+from qtopt_agent.simulation.stream import Stream
+from qtopt_agent.simulation.truth import TruthLog
 
 PERIOD = 0.01  # s between two moves of the world, of steady time
 MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump
@@ -32,7 +34,10 @@ TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
 
 
 class Simulator(Node):
-    """Publishes image, joint states and pose; follows set points; lays out new objects when asked."""
+    """Publishes image, joint states and pose; follows set points; lays out new objects when asked.
+
+    In a rehearsal it does what an arm does, and no more: nobody can ask it for anything.
+    """
 
     def __init__(self) -> None:
         super().__init__("simulator")
@@ -55,8 +60,11 @@ class Simulator(Node):
         self.create_subscription(PoseStamped, topics.TARGET_POSE, self._on_pose, SENSOR)
         self.create_subscription(TwistStamped, topics.TARGET_TWIST, self._on_twist, SENSOR)
         self.create_subscription(GripperCommand, topics.GRIPPER_COMMAND, self._on_gripper, RELIABLE)
-        self.create_service(ResetBin, topics.RESET, self._on_reset)
-        self.create_service(JudgeGrasp, topics.SIMULATOR_JUDGE, self._on_judge)
+        self._stream = Stream(self._cell, p["noise"], p["seed"]) if p["rehearse"] else None
+        self._truth = TruthLog(p["truth"]) if p["truth"] else None
+        if self._stream is None:
+            self.create_service(ResetBin, topics.RESET, self._on_reset)
+            self.create_service(JudgeGrasp, topics.SIMULATOR_JUDGE, self._on_judge)
         # Steady time: the node's own clock may be the one that it publishes.
         self.create_timer(PERIOD, self._tick, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
         self._longest = 0.0  # s between two moves of the world, since the last diagnostics
@@ -75,18 +83,28 @@ class Simulator(Node):
             self._due[name] = max(self._due[name] + self._periods[name], self._world.time - self._periods[name])
         if due:
             self._publish("camera" in due)
+        if self._stream is not None:
+            for picture, stamp in self._stream.arrived(self._world.time):
+                self._send(picture, stamp)
 
     def _publish(self, image: bool) -> None:
         stamp = self._world.time if self._own_clock else self.get_clock().now().nanoseconds * 1e-9
+        if self._truth is not None:
+            self._truth.record(self._world, stamp)
         pose = self._world.pose()
         orientation = orientation_at(float(pose[3]), TOOL)
         self._poses.publish(conversions.pose_message(pose[:3], orientation, stamp, self._frame))
         finger = self._world.aperture() / 2
         header = conversions.header(stamp)
         self._joints.publish(JointState(header=header, name=["left", "right"], position=[finger, finger]))
-        if image:
-            self._pictures += 1
-            self._images.publish(conversions.image_message(self._world.observe().image, stamp, self._camera_frame))
+        if image and self._stream is not None:
+            self._world.take(self._stream, stamp)
+        elif image:
+            self._send(self._world.observe().image, stamp)
+
+    def _send(self, picture: Any, stamp: float) -> None:
+        self._pictures += 1
+        self._images.publish(conversions.image_message(picture, stamp, self._camera_frame))
 
     def _on_pose(self, message: Any) -> None:
         position, orientation = conversions.pose_values(message)
@@ -124,8 +142,10 @@ class Simulator(Node):
             "simulated time, s": f"{self._world.time:.3f}",
             "longest time between two moves, s": f"{longest:.3f}",
             "pictures": self._pictures,
-            "objects": ", ".join(self._world.object_names),
         }
+        if self._stream is None:
+            values["objects"] = ", ".join(self._world.object_names)
+
         if longest > MAX_STEP:
             return diagnostics.WARN, "the machine is too busy: simulated time falls behind", values
         return diagnostics.OK, "running", values

@@ -1,6 +1,6 @@
 """The embedded world as a real arm's controller sees it: time passes, set points come and may stop coming."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,9 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.simulation.robot import SimulatedRobot
 from qtopt_agent.simulation.scene import TIMESTEP
+
+if TYPE_CHECKING:
+    from qtopt_agent.simulation.stream import Stream
 
 LEAD = 0.03  # m: how far a velocity's set point may run ahead of the hand
 
@@ -70,6 +73,20 @@ class LiveWorld:
     def aperture(self) -> float:
         """Measured distance between the fingers, m."""
         return self._robot.aperture()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the jaw was last told to close."""
+        return self._closed
+
+    def objects(self) -> list[tuple[NDArray[np.float64], float]]:
+        """Middle [3] and lowest height of each object, m."""
+        outlines = [self._robot.outline(index) for index in range(len(self._robot.object_names))]
+        return [((points.max(0) + points.min(0)) / 2, float(points[:, 2].min())) for points in outlines]
+
+    def take(self, stream: "Stream", stamp: float) -> None:
+        """Have `stream` take a picture, stamped `stamp`, s."""
+        stream.take(self._robot, self.time, stamp)
 
     def observe(self) -> Observation:
         """What the camera sees now."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.looks import Looks
 
+Image = NDArray[np.uint8]
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green, blue
 
 
@@ -35,7 +36,7 @@ class Photograph:
             int(rng.integers(*looks.jpeg_quality, endpoint=True)) * int(rng.random() < looks.jpeg),
         )
 
-    def take(self, picture: NDArray[np.uint8], noise: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def take(self, picture: Image, noise: NDArray[np.float32]) -> Image:
         """`picture`, uint8 [H, W, 3], as it comes out; `noise` [H, W, 3] of deviation 1."""
         if self == Photograph():
             return picture
@@ -72,7 +73,7 @@ def _kernel(size: int, deviation: float) -> NDArray[np.float32]:
     return kernel.astype(np.float32)
 
 
-def _compressed(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+def _compressed(picture: Image, quality: int) -> Image:
     from PIL import Image  # plain pictures do without
 
     file = io.BytesIO()

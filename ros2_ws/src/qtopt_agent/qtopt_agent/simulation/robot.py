@@ -279,5 +279,8 @@ class SimulatedRobot:
 
     def scene_image(self, height: int, width: int) -> NDArray[np.uint8]:
         """A picture of the whole scene for people, uint8 [height, width, 3] RGB."""
-        camera = RayCamera("scene", (height, width), oversample=2, shadows=True)
+        return self.seen_by(RayCamera("scene", (height, width), oversample=2, shadows=True))
+
+    def seen_by(self, camera: RayCamera) -> NDArray[np.uint8]:
+        """What another camera sees now, uint8 [H, W, 3] RGB."""
         return camera.render(self._model, self._data, self._appearance.light, self._shading)
