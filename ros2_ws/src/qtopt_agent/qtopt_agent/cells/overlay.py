@@ -1,6 +1,5 @@
 """A cell laid over a photograph: edges of bin and jaw where the cell says that its camera sees them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from qtopt_agent.cells.pinhole import Lens, Numbers, inverse, mounted, moved, pose
 from qtopt_agent.core.cell import Cell
-from qtopt_agent.core.cell_boxes import WALL_THICKNESS, Box, finger, palm, walls
+from qtopt_agent.core.cell_boxes import WALL_THICKNESS, Box, contains, finger, hidden, palm, walls
 from qtopt_agent.core.errors import InvalidInput
 
 Picture = NDArray[np.uint8]
@@ -25,7 +24,6 @@ SHIFT = 4
 
 _SAMPLES = 200  # on an edge
 _NEAREST = 0.005  # m before the camera
-_SKIN = 0.0002  # m, by which a box that hides something is smaller, so that none hides its own edges
 _OUTLINE = np.ones((7, 7), np.uint8)  # px: an edge so far within the jaw's outline is not compared
 
 
@@ -102,7 +100,7 @@ class _Scene:
 
     def jaw_hulls(self) -> list[Line]:
         """The outlines of the jaw's boxes, but of one that the camera is in."""
-        boxes = [box for box in self._jaw if not _contains(box, self._eye(self._tips))]
+        boxes = [box for box in self._jaw if not contains(box, self._eye(self._tips))]
         edges = [moved(_along(_edges(box)).reshape(-1, 3), self._tips) for box in boxes]
         return [
             cv2.convexHull(self._pixels(points[clear])) for points in edges if (clear := self._before(points)).any()
@@ -114,7 +112,7 @@ class _Scene:
         clear = self._before(points)
         for boxes, frame in ((self._jaw, self._tips), (walls(self._cell), self._bin)):
             for box in boxes:
-                clear &= ~_hidden(moved(points, inverse(frame)), self._eye(frame), box)
+                clear &= ~hidden(moved(points, inverse(frame)), self._eye(frame), box)
         parts = np.split(np.arange(_SAMPLES), np.flatnonzero(np.diff(clear)) + 1)
         return [self._pixels(points[part]) for part in parts if clear[part[0]]]
 
@@ -151,21 +149,6 @@ def _along(edges: Numbers) -> Numbers:
     """Points [..., S, 3] on `edges` [..., 2, 3]."""
     start, end = edges[..., None, 0, :], edges[..., None, 1, :]
     return start + np.linspace(0, 1, _SAMPLES)[:, None] * (end - start)
-
-
-def _contains(box: Box, point: Sequence[float] | Numbers) -> bool:
-    return bool((np.abs(np.subtract(point, box.centre)) <= box.half).all())
-
-
-def _hidden(points: Numbers, eye: Numbers, box: Box) -> NDArray[np.bool_]:
-    """Which `points` [N, 3] lie in or behind `box`, seen from `eye` [3]; none do from within it."""
-    if _contains(box, eye):
-        return np.zeros(len(points), dtype=bool)
-    half, start, way = np.maximum(np.array(box.half) - _SKIN, 0), eye - box.centre, points - eye
-    way = np.where(way == 0, 1e-12, way)
-    bounds = np.sort([(-half - start) / way, (half - start) / way], axis=0)  # where each pair of faces is crossed
-    enters, leaves = bounds[0].max(axis=1), bounds[1].min(axis=1)
-    return np.asarray((enters < leaves) & (leaves > 0) & (enters < 1))
 
 
 def _distances_to_edges(photograph: Picture) -> NDArray[np.float32]:

@@ -24,7 +24,9 @@ from qtopt_agent.core.clutter import parse_clutter
 
 def collect(
     out: Annotated[Path, typer.Option(callback=writable_folder, help="Folder for the episodes, in dated folders.")],
-    policy: Annotated[str, typer.Option(help="scripted, random, or a model: folder or released name.")] = "scripted",
+    policy: Annotated[
+        str, typer.Option(help="scripted, random, random-script, blobs, or a model: folder or released name.")
+    ] = "scripted",
     profile: Annotated[
         str, typer.Option(help="paper, compact, detailed or lowdim; a model brings its own.")
     ] = "compact",
@@ -44,10 +46,10 @@ def collect(
     """
     from qtopt_agent.core.looks import of_kind
     from qtopt_agent.core.profile import get_profile
-    from qtopt_agent.rollouts.parallel import RolloutPlan
+    from qtopt_agent.rollouts.parallel import NO_MODEL, RolloutPlan
 
     other = named_cell(cell)
-    if policy in ("scripted", "random"):
+    if policy in NO_MODEL:
         seen = get_profile(profile)
         seen = replace(seen, cell=other or seen.cell)  # which the script goes by
     else:

@@ -1,11 +1,18 @@
 """A cell's bin and jaw as boxes: what simulators build, and whose edges are looked for in photographs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qtopt_agent.core.cell import Cell
 
 TABLE = 0.44  # m, how far the floor goes on beyond the inside of the bin
 WALL_THICKNESS = 0.01  # m
+
+_SKIN = 0.0002  # m, by which a box that hides something is smaller, so that none hides its own edges
 
 
 @dataclass(frozen=True)
@@ -60,3 +67,19 @@ def camera_in_palm(cell: Cell) -> bool:
     box = palm(cell)
     inside = (abs(x - c) <= h for x, c, h in zip(cell.camera.position, box.centre, box.half, strict=True))
     return cell.camera.mount == "hand" and all(inside)
+
+
+def contains(box: Box, point: Sequence[float] | NDArray[Any]) -> bool:
+    """Whether `point` [3] lies in `box`."""
+    return bool((np.abs(np.subtract(point, box.centre)) <= box.half).all())
+
+
+def hidden(points: NDArray[Any], eye: NDArray[Any], box: Box) -> NDArray[np.bool_]:
+    """Which `points` [N, 3] lie in or behind `box`, seen from `eye` [3]; none do from within it."""
+    if contains(box, eye):
+        return np.zeros(len(points), dtype=bool)
+    half, start, way = np.maximum(np.array(box.half) - _SKIN, 0), eye - box.centre, points - eye
+    way = np.where(way == 0, 1e-12, way)
+    bounds = np.sort([(-half - start) / way, (half - start) / way], axis=0)  # where each pair of faces is crossed
+    enters, leaves = bounds[0].max(axis=1), bounds[1].min(axis=1)
+    return np.asarray((enters < leaves) & (leaves > 0) & (enters < 1))

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.observation import Observation
 
+SCRIPTS = ("random-script", "blobs")
+"""Policies that need neither a model nor a simulator: see policies/scripts.py."""
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -20,10 +20,12 @@ from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.looks import PLAIN, Looks
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.policy import Decision, Policy
+from qtopt_agent.core.policy import SCRIPTS, Decision, Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.processes.interrupts import ctrl_c_held, first_interrupt
+
+NO_MODEL = ("scripted", "random", *SCRIPTS)
 
 
 class WorkerDied(QtoptError):
@@ -34,7 +36,7 @@ class WorkerDied(QtoptError):
 class RolloutPlan:
     """What every episode has in common.
 
-    policy: "scripted", "random" or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
+    policy: one of NO_MODEL, or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
     folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
     run the code in the model's policy.pt instead of what its weights make. looks: what varies from one episode to the
     next. cell: the simulator's, where it is not the profile's, which the policy knows. Raises InvalidInput on unknown
@@ -149,7 +151,7 @@ class _Worker:
             if plan.picture is not None:
                 pictures.append(self._robot.scene_image(*plan.picture))
 
-        version = "" if plan.policy in ("scripted", "random") else self._policy.name
+        version = "" if plan.policy in NO_MODEL else self._policy.name
         episode = self._runner.run(
             self._policy, np.random.default_rng([plan.seed, index, 1]), seed, new_episode_id(), version, picture
         )
@@ -200,6 +202,10 @@ def _make_policy(plan: RolloutPlan) -> Policy:
         from qtopt_agent.simulation.scripted import ScriptedPolicy
 
         return ScriptedPolicy(profile, objects=plan.objects)
+    if name in SCRIPTS:
+        from qtopt_agent.policies.scripts import make_script
+
+        return make_script(name, profile)
     import torch
 
     from qtopt_agent.models.folder import load, load_policy_pt
