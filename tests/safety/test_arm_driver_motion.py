@@ -1,9 +1,12 @@
 """The arm does what it is asked, within its limits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from qtopt_agent.core.action import GripperCommand
+from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.driver_settings import Output
 from qtopt_agent.safety.reasons import Reason
@@ -56,6 +59,21 @@ def test_a_hand_that_is_held_up_is_not_pressed_on(make_bench):
     assert leads[-1] < 2e-4
     assert not bench.driver.moving and bench.driver.state == DriverState.ARMED
     assert_within_limits(bench)
+
+
+def test_a_hand_of_which_no_pose_comes_for_a_while_is_not_taken_for_held_up(make_bench):
+    bench = make_bench(Output.POSE)
+    bench.settings = replace(bench.settings, patience=0.1)
+    bench.driver = ArmDriverCore(bench.settings)
+    bench.arm()
+    bench.move(x=0.09)
+    bench.step(5)
+    bench.silent.add("pose")
+    bench.step(15)
+    assert bench.driver.moving
+    bench.silent.clear()
+    bench.until_still()
+    assert np.linalg.norm(bench.position - bench.start) == pytest.approx(0.09, abs=0.005)
 
 
 def test_nor_is_one_that_is_told_to_end_its_motion_before_that_is_noticed(make_bench):

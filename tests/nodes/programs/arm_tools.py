@@ -37,7 +37,7 @@ class Arm:
     def __init__(self, node, clock=None):
         self.node, self.position, self.twists, self.states = node, np.array([0.0, 0.0, 0.15]), [], []
         self.camera_period = 0.02
-        self.frozen_at = None
+        self.frozen_at, self.finger = None, 0.04
         self.frame, self.orientation = "world", (0.0, 0.0, 0.0, 1.0)
         self.size = (32, 32)
         self.clock = clock or (lambda: node.get_clock().now().nanoseconds)
@@ -78,7 +78,7 @@ class Arm:
             q.x, q.y, q.z, q.w = self.orientation
             pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = map(float, self.position)
             self.out[PoseStamped].publish(pose)
-            jaw = JointState(name=["left", "right"], position=[0.04, 0.04])
+            jaw = JointState(name=["left", "right"], position=[self.finger, self.finger])
             jaw.header.stamp = stamp
             self.out[JointState].publish(jaw)
             if now >= next_picture:

@@ -119,6 +119,19 @@ def check_a_second_goal_is_refused_while_one_is_under_way():
         result(handle.cancel_goal_async(), 20.0)
 
 
+def check_a_goal_with_a_shut_jaw_is_refused():
+    with agent() as client:
+        client.arm.finger = 0.01
+
+        def refused():
+            ended = client.grasp(max_steps=1)
+            return ended.status == GoalStatus.STATUS_ABORTED and "the jaw is 0.020 m open" in ended.result.message
+
+        until(refused, "it is refused, and says why")
+        client.arm.finger = 0.04
+        until(lambda: client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED, "it grasps again")
+
+
 def check_a_frozen_picture_is_not_decided_from():
     with agent() as client:
         client.arm.frozen_at = client.arm.stamp(client.arm.clock())

@@ -298,7 +298,8 @@ class ArmDriverCore:
             here.yaw + float(np.clip(turn, -settings.yaw_lead, settings.yaw_lead)),
         )
         sent = reference.near(motion.goal)
-        if motion.over(distance, abs(turn), sent, settings, now):
+        heard = now - self._watchdog.age("pose", now)
+        if motion.over(distance, abs(turn), sent, settings, now, heard):
             self._rest, self._motion = motion.goal if sent else self._inside(here), None
         return reference.towards(self._inside(led), settings.rates, settings.step.workspace, dt)
 

@@ -22,14 +22,17 @@ class CommandedMotion:
     def __post_init__(self) -> None:
         self._least_to_go, self._headway_at = np.inf, self.began
 
-    def over(self, distance: float, turn: float, sent: bool, settings: DriverSettings, now: float) -> bool:
+    def over(
+        self, distance: float, turn: float, sent: bool, settings: DriverSettings, now: float, measured: float
+    ) -> bool:
         """Whether the hand has arrived, or is held up by something that it should not go on pressing at.
 
-        distance, turn: from the hand to the goal, m and rad. sent: whether the set point is at the goal.
+        distance, turn: from the hand to the goal, m and rad, as measured at steady time `measured`, s: a hand of which
+        nobody says where it is may be on its way. sent: whether the set point is at the goal.
         """
         to_go = distance + YAW_ARM * turn
         if to_go < self._least_to_go - HEADWAY:
-            self._least_to_go, self._headway_at = to_go, now
+            self._least_to_go, self._headway_at = to_go, max(measured, self.began)
         arrived = distance <= settings.arrival and turn <= 10 * settings.arrival
-        stuck = now - self._headway_at > settings.patience
+        stuck = measured - self._headway_at > settings.patience
         return now - self.began >= self.wait and ((sent and arrived) or stuck)

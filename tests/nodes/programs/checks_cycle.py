@@ -1,0 +1,127 @@
+"""A rehearsal of the cycle, as it is launched: it goes round, labels, waits and holds."""
+
+from faulty_graph import Launch, observed, wired
+from graph_tools import until
+from harness import result
+from qtopt_msgs.msg import CycleStatus, SafetyStatus
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import Trigger
+
+from qtopt_agent.episodes.label import read_label
+from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
+from qtopt_agent.episodes.verify import verify
+
+BEGINS_OPEN = {"least_aperture": 0.8}
+REHEARSAL = {"rehearse": "true", "cell": "embedded", "grasps": "1000"}
+LONG = 240.0  # s for a round on a busy machine
+
+
+class Cycle:
+    """What the cycle says, and a person before it."""
+
+    def __init__(self, node):
+        self.said = []
+        latched = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        node.create_subscription(CycleStatus, "/qtopt/cycle", self.said.append, latched)
+        group = ReentrantCallbackGroup()
+        self.services = {
+            name: node.create_client(Trigger, f"/cycle/{name}", callback_group=group) for name in ("pause", "resume")
+        }
+
+    def state(self):
+        return self.said[-1].state if self.said else None
+
+    def text(self):
+        return self.said[-1].text if self.said else ""
+
+    def attempts(self):
+        return self.said[-1].attempts if self.said else 0
+
+    def is_in(self, state):
+        until(lambda: self.state() == state, f"state {state}, in {self.state()}: {self.text()}", LONG)
+
+    def goes_on(self):
+        """Until one more attempt has come to its end."""
+        before = self.attempts()
+        until(lambda: self.attempts() > before, f"another attempt, {self.state()}: {self.text()}", LONG)
+
+    def told(self, what):
+        return result(self.services[what].call_async(Trigger.Request()), 30.0)
+
+
+def check_it_goes_round_from_open_jaw_to_label_and_ends():
+    with observed() as (arm, root):
+        given = REHEARSAL | {
+            "grasps": 2,
+            "record": root / "episodes",
+            "truth": root / "truth",
+            "result": root / "r.json",
+        }
+        with Launch(root, BEGINS_OPEN, **given) as launch:
+            until(lambda: launch.process.poll() is not None, "it ends", 2 * LONG)
+            assert launch.process.returncode == 0, launch.said()
+        arm.told_to_stop()
+        folders = list(find_episodes(root / "episodes"))
+        assert len(folders) >= 2 and not any(map(verify, folders)) and not any(find_partial(root / "episodes"))
+        assert '"episodes": 2' in (root / "r.json").read_text()
+        assert (root / "truth").read_text().count("\n") > 20
+        for each in folders:
+            episode = read_episode(each)
+            assert episode.steps[0].observation.state[0] > 0.08  # the jaw is open
+            label = read_label(each)
+            closed = episode.final.state[2]
+            assert (label is None or "of the bin has changed; jaw" in label.author) and (label or not closed), label
+
+
+def check_a_person_pauses_it_and_nothing_moves_until_told():
+    with observed() as (arm, root), Launch(root, BEGINS_OPEN, **REHEARSAL):
+        cycle = Cycle(arm.node)
+        for state in (CycleStatus.STARTING, CycleStatus.GRASPING):
+            cycle.is_in(state)
+            until(lambda: arm.states[-1].moving, "it moves", LONG)
+            assert cycle.told("pause").success
+            cycle.is_in(CycleStatus.PAUSED)
+            until(lambda: arm.states[-1].asked.terminate and not arm.states[-1].moving, "the arm stands")
+            arm.told_to_stop()
+            assert not cycle.told("resume").message.startswith("it is")
+        cycle.goes_on()
+        assert arm.armed() and all(each.state != SafetyStatus.HOLDING for each in arm.states)
+
+
+def check_an_agent_a_detector_and_a_logger_killed_are_waited_for():
+    with observed() as (arm, root), Launch(root, BEGINS_OPEN, **REHEARSAL, record=root / "episodes") as launch:
+        cycle = Cycle(arm.node)
+        for name in ("agent", "success_detector", "episode_logger"):
+            cycle.is_in(CycleStatus.GRASPING)
+            until(lambda: arm.states[-1].moving, "it moves", LONG)
+            launch.kill(name)
+            cycle.goes_on()
+        assert launch.process.poll() is None
+        for each in find_episodes(root / "episodes"):
+            assert not verify(each), each
+
+
+def check_a_silent_camera_holds_it_until_told():
+    with wired(BEGINS_OPEN, **REHEARSAL) as (arm, graph):
+        cycle, image = Cycle(arm.node), graph.wires["/camera/image_raw"]
+        cycle.is_in(CycleStatus.STARTING)
+        image.change = lambda _: None
+        cycle.is_in(CycleStatus.HOLDING)
+        assert "no new image" in cycle.text(), cycle.text()
+        arm.held_for(SafetyStatus.CAMERA_STALE)
+        image.change = None
+        arm.told_to_stop()
+        assert cycle.state() == CycleStatus.HOLDING  # by itself it does not go on
+        assert cycle.told("resume").success
+        cycle.goes_on()
+
+
+def check_a_full_disk_is_waited_for_before_anything_is_begun():
+    with observed() as (arm, root):
+        disk = {"disk": {"stop": 900_000.0, "go_on": 950_000.0}}
+        with Launch(root, BEGINS_OPEN | disk, **REHEARSAL, record=root / "episodes"):
+            cycle = Cycle(arm.node)
+            until(lambda: "episode_logger: " in cycle.text(), "it waits", LONG)
+            assert cycle.state() == CycleStatus.WAITING and cycle.attempts() == 0
+            assert arm.armed() and not any(each.moving for each in arm.states)
