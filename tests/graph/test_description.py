@@ -109,6 +109,11 @@ def test_on_an_arm_grasp_after_grasp_is_the_cycle_which_knows_the_arm_and_waits_
     }  # fmt: skip
 
 
+def test_the_cycle_needs_a_cell(params):
+    with pytest.raises(InvalidInput, match="grasps is 7, but the arm has no cell"):
+        graph(arm="generic", camera="v4l2", grasps="7", params=params(BOX))
+
+
 def test_a_rehearsal_is_an_arm_that_nobody_resets_or_asks():
     nodes = graph(simulator="mujoco", rehearse="true", grasps="7", cell="d435_wrist", truth="t.jsonl")
     assert nodes.keys() == {"simulator", "arm_driver", "stop_guard", "agent", "success_detector", "cycle"}

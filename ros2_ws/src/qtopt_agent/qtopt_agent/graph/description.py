@@ -164,6 +164,8 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     told = {node.name: node.parameters for node in nodes}
     if told["arm_driver"]["arm_on_start"] and not simulated:
         raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
+    if "cycle" in told and not told["cycle"]["cell"]:
+        raise InvalidInput(f"grasps is {count}, but the arm has no cell, in which start poses and drops are drawn")
     _check_model(Path(told["agent"]["model"]))
     return nodes
 
