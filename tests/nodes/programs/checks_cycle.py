@@ -38,13 +38,23 @@ class Cycle:
     def attempts(self):
         return self.said[-1].attempts if self.said else 0
 
+    def gets(self, condition, what):
+        """Until `condition()`; a machine that is too busy for the driver's limits is told to go on."""
+
+        def reached():
+            if not condition() and self.state() == CycleStatus.HOLDING:
+                self.told("resume")
+            return condition()
+
+        until(reached, what, LONG)
+
     def is_in(self, state):
-        until(lambda: self.state() == state, f"state {state}, in {self.state()}: {self.text()}", LONG)
+        self.gets(lambda: self.state() == state, f"state {state}")
 
     def goes_on(self):
         """Until one more attempt has come to its end."""
         before = self.attempts()
-        until(lambda: self.attempts() > before, f"another attempt, {self.state()}: {self.text()}", LONG)
+        self.gets(lambda: self.attempts() > before, "another attempt")
 
     def told(self, what):
         return result(self.services[what].call_async(Trigger.Request()), 30.0)
