@@ -165,7 +165,8 @@ def rehearse(arguments: argparse.Namespace) -> int:
         "result": out / "result.json",
     }
     words = [f"{name}:={value}" for name, value in given.items()]
-    words += [f"model:={arguments.model}"] if arguments.model else []
+    optional = {"model": arguments.model, "params": arguments.params}
+    words += [f"{name}:={value}" for name, value in optional.items() if value]
     ros2 = shutil.which("ros2") if "AMENT_PREFIX_PATH" in os.environ else None
     command = (
         [sys.executable, ros2, "launch", "qtopt_agent", "grasp.launch.py", *words]
@@ -198,6 +199,7 @@ def main() -> None:
     parser.add_argument("--cell", default="d435_wrist")
     parser.add_argument("--clutter", default="5", help="objects in the bin")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--params", type=Path, help="parameter file, such as one with long ages for a busy machine")
     parser.add_argument("--kill", default="", help="nodes to end with -9 in turn, with commas between")
     parser.add_argument("--every", type=float, default=60.0, help="s between two kills")
     parser.add_argument("--out", type=Path, default=Path("rehearsal"), help="new folder for all that comes of it")
