@@ -41,7 +41,7 @@ def make_batch(seed: int, profile: str = "compact", size: int = 32) -> Batch:
     discount, rows, weight = np.zeros(size, np.float32), np.arange(size), np.ones(size, np.float32)
     return Batch(
         *(image, state, action, reward, terminal, next_image, next_state, reward, privileged),
-        *(discount, rows, weight, rows),
+        *(discount, rows, weight, rows, np.zeros(size, bool)),
     )
 
 

@@ -84,6 +84,7 @@ def draw(size: int, rng: np.random.Generator) -> Batch:
         rows=np.arange(size),
         weight=np.ones(size, np.float32),
         episode=np.arange(size),
+        recorded=np.zeros(size, bool),
     )
 
 

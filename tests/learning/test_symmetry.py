@@ -27,7 +27,7 @@ def batch(size: int = 6) -> Batch:
         return rng.random((size, *shape), dtype=np.float32)
 
     seen, following = (image(), vector(2)), (image(), vector(2))
-    learned_from = vector(), np.arange(size), vector(), np.arange(size)
+    learned_from = vector(), np.arange(size), vector(), np.arange(size), np.zeros(size, bool)
     return Batch(*seen, vector(3), vector(), vector(), *following, vector(), vector(1), *learned_from)
 
 

@@ -20,7 +20,7 @@ def whole(tmp_path) -> Path:
     """The folder of a store that is well."""
     store = TransitionStore(tmp_path / "whole", SPEC)
     for number in range(EPISODES):
-        store.append(episode(number, 4), on_policy=number % 2 == 1)
+        store.append(episode(number, 4), source=number % 2)
     store.flush()
     return tmp_path / "whole"
 

@@ -27,6 +27,7 @@ from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 from qtopt_agent.training import run as training_run
 from qtopt_agent.training.actors import Result
+from qtopt_agent.training.recorded import Folder
 from qtopt_agent.training.run import Training
 from qtopt_agent.training.worker import Order
 
@@ -101,8 +102,9 @@ def test_a_run_on_pictures_learns_masks_and_recorded_episodes_have_none(tmp_path
     writer.write(
         EpisodeRunner(robot, DETAILED, robot.succeeded).run(ScriptedPolicy(DETAILED), np.random.default_rng(0), 0, "e0")
     )
-    with pytest.raises(InvalidInput, match=r"e0 has no masks, .*: learn with loss\.mask_weight 0"):
-        Training(preset, tmp_path / "recorded", actors=0, episodes=pictures, collect=False)
+    offline = Training(preset, tmp_path / "recorded", actors=0, episodes=[Folder(pictures)], collect=False)
+    assert offline.run().steps == 12
+    assert offline.store.sample(4, np.random.default_rng(0)).recorded.all()
 
 
 def test_every_evaluation_is_told_where_there_is_no_terminal_too(tmp_path, capsys):
@@ -112,10 +114,12 @@ def test_every_evaluation_is_told_where_there_is_no_terminal_too(tmp_path, capsy
 
 
 def test_metrics_cover_learning_data_and_speed(tmp_path, recorded):
-    Training(small(steps=100, evaluate_episodes=0), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    Training(
+        small(steps=100, evaluate_episodes=0), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False
+    ).run()
     tags = set(EventAccumulator(str(tmp_path)).Reload().Tags()["scalars"])
     assert {"learner/q", "learner/td_error", "learner/target_gap", "learner/loss", "learner/learning_rate"} <= tags
-    assert {"speed/steps_per_s", "speed/episodes_per_s", "data/on_policy_share", "success/scripted"} <= tags
+    assert {"speed/steps_per_s", "speed/episodes_per_s", "data/on_policy_share", "success/recorded-1"} <= tags
 
 
 def test_the_store_holds_scripted_episodes_first_and_then_the_agents_own(run):
@@ -144,7 +148,7 @@ def test_a_run_is_never_overwritten_by_accident(run, tmp_path):
 
 
 def test_a_replay_store_that_lost_episodes_is_noticed(tmp_path, recorded):
-    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    Training(small(steps=2), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False).run()
     held = np.load(tmp_path / "replay" / "held.npy", mmap_mode="r+")
     held[1] = guarded(1)
     held.flush()
@@ -166,7 +170,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 )
 def test_a_resume_that_is_refused_says_why_and_changes_nothing(tmp_path, recorded, changes, message):
     out = tmp_path / "run"
-    Training(small(steps=2), out, actors=0, episodes=recorded, collect=False).run()
+    Training(small(steps=2), out, actors=0, episodes=[Folder(recorded)], collect=False).run()
     before = contents(out)
     with pytest.raises(InvalidInput, match=message):
         Training(small(**changes), out, actors=0, resume=True)
@@ -176,7 +180,7 @@ def test_a_resume_that_is_refused_says_why_and_changes_nothing(tmp_path, recorde
 
 @pytest.mark.parametrize("part", ["learner", "rng"])
 def test_a_checkpoint_that_somebody_has_made_up_is_refused_and_nothing_changes(tmp_path, recorded, part):
-    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    Training(small(steps=2), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False).run()
     saved = load_checkpoint(tmp_path / "checkpoint.pt")
     save_checkpoint(tmp_path / "checkpoint.pt", saved | {part: {"learner": {"step": "two"}, "rng": "{}"}[part]})
     before = contents(tmp_path)
@@ -186,7 +190,7 @@ def test_a_checkpoint_that_somebody_has_made_up_is_refused_and_nothing_changes(t
 
 
 def test_a_resume_without_its_replay_store_makes_none(tmp_path, recorded):
-    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    Training(small(steps=2), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False).run()
     (tmp_path / "replay").rename(tmp_path / "moved")
     with pytest.raises(InvalidInput, match=r"replay/store\.json"):
         Training(small(), tmp_path, actors=0, resume=True)
@@ -194,7 +198,7 @@ def test_a_resume_without_its_replay_store_makes_none(tmp_path, recorded):
 
 
 def test_damaged_episodes_are_named_when_a_run_goes_on(tmp_path, recorded, capsys):
-    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    Training(small(steps=2), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False).run()
     states = np.load(tmp_path / "replay" / "state.npy", mmap_mode="r+")
     states.view(np.uint8)[3, 0] ^= 1
     states.flush()
@@ -204,13 +208,13 @@ def test_damaged_episodes_are_named_when_a_run_goes_on(tmp_path, recorded, capsy
 
 
 def test_a_run_killed_while_it_reads_its_episodes_has_each_of_them_once(tmp_path, recorded, monkeypatch):
-    def read_two_and_die(folder: Path):
+    def read_two_and_die(folder: Path, *rest: object):
         yield from itertools.islice(iter_episodes(folder), 2)
         raise KeyboardInterrupt
 
-    offline = dict(actors=0, episodes=recorded, collect=False)
+    offline = dict(actors=0, episodes=[Folder(recorded)], collect=False)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training_run, "iter_episodes", read_two_and_die)
+        patch.setattr(training_run, "learning_episodes", read_two_and_die)
         Training(small(), tmp_path, **offline)
     assert Training(small(), tmp_path, **offline).store.episodes_added == 5
 
@@ -238,13 +242,13 @@ def test_the_progress_line_never_waits_for_fewer_episodes_than_there_are(tmp_pat
 
 
 def test_gradient_steps_are_not_tied_to_the_number_of_episodes(tmp_path, recorded):
-    training = Training(small(steps=25), tmp_path, actors=0, episodes=recorded, collect=False)
+    training = Training(small(steps=25), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False)
     assert training.run().steps == 25
     assert training.store.episodes_added == 5
 
 
 def test_an_offline_run_stays_offline_when_resumed_unless_told_otherwise(tmp_path, recorded):
-    Training(small(steps=2), tmp_path, actors=0, episodes=recorded, collect=False).run()
+    Training(small(steps=2), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False).run()
     resumed = Training(small(steps=4), tmp_path, actors=0, resume=True)
     assert resumed.run().steps == 4
     assert resumed.store.episodes_added == 5
@@ -253,7 +257,7 @@ def test_an_offline_run_stays_offline_when_resumed_unless_told_otherwise(tmp_pat
 
 
 def test_a_run_killed_before_its_first_checkpoint_keeps_its_episodes(tmp_path, recorded):
-    Training(small(), tmp_path, seed=4, actors=1, episodes=recorded)  # and never run
+    Training(small(), tmp_path, seed=4, actors=1, episodes=[Folder(recorded)])  # and never run
     resumed = Training(small(), tmp_path, actors=1, resume=True)
     assert (resumed.learner.step_count, resumed.store.episodes_added, resumed.seed) == (0, 5, 4)
 
@@ -263,12 +267,12 @@ def test_episodes_must_come_from_somewhere(tmp_path):
         Training(small(), tmp_path / "a", actors=0)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match="holds no episodes"):
-        Training(small(), tmp_path / "b", actors=0, episodes=tmp_path / "empty", collect=False)
+        Training(small(), tmp_path / "b", actors=0, episodes=[Folder(tmp_path / "empty")], collect=False)
 
 
 def test_a_run_cut_by_ctrl_c_and_resumed_equals_one_that_was_not(tmp_path, recorded):
     def start(name: str, resume: bool = False) -> Training:
-        offline = dict(seed=1, actors=0, episodes=recorded, collect=False, resume=resume)
+        offline = dict(seed=1, actors=0, episodes=[Folder(recorded)], collect=False, resume=resume)
         return Training(small(steps=20, evaluate_episodes=0), tmp_path / name, **offline)
 
     start("straight").run()
@@ -293,7 +297,7 @@ def test_a_run_cut_by_ctrl_c_and_resumed_equals_one_that_was_not(tmp_path, recor
 
 
 def test_a_time_limit_stops_the_run_with_a_checkpoint(tmp_path, recorded):
-    training = Training(small(steps=10**6), tmp_path, actors=0, episodes=recorded, collect=False)
+    training = Training(small(steps=10**6), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False)
     outcome = training.run(minutes=0.02)
     assert not outcome.interrupted
     assert load_checkpoint(tmp_path / "checkpoint.pt")["learner"]["step"] == outcome.steps < 10**6

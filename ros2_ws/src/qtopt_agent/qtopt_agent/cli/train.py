@@ -22,7 +22,8 @@ def train(
     preset: Annotated[
         str,
         typer.Option(
-            help="detailed, compact, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml file."
+            help="detailed, compact, finetune, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml "
+            "file."
         ),
     ] = "detailed",
     settings: Annotated[
@@ -39,9 +40,21 @@ def train(
         int | None, typer.Option(min=0, max=1024, show_default="one a spare core", help="Actor processes.")
     ] = None,
     episodes: Annotated[
-        Path | None, typer.Option(help="Learn from this folder of recorded episodes and collect none.")
+        list[str] | None,
+        typer.Option(
+            metavar="DIR[=SHARE]",
+            help="Learn from recorded episodes and collect none; their share of each batch. May be given again.",
+        ),
     ] = None,
-    online: Annotated[bool, typer.Option(help="With --episodes: collect new ones too.")] = False,
+    online: Annotated[
+        bool, typer.Option(help="With --episodes: collect in simulation too, for replay.simulation_share of a batch.")
+    ] = False,
+    hold_back: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of the recorded episodes left for `qtopt models compare`.")
+    ] = 0.2,
+    init: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of this model, a folder or a released one's name.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, objects and exploration.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the run's folder.")] = False,
     json_file: JsonFile = None,
@@ -54,17 +67,20 @@ def train(
     import torch
 
     from qtopt_agent.core.errors import InvalidInput
-    from qtopt_agent.episodes.reader import find_episodes
     from qtopt_agent.learning.preset import load_preset
+    from qtopt_agent.models.released import find_model
     from qtopt_agent.processes.cores import usable_cores
     from qtopt_agent.processes.folder_lock import one_process
     from qtopt_agent.processes.memory import keep_freed_memory
     from qtopt_agent.training.export import COMMANDS
+    from qtopt_agent.training.initial import in_cell_of
+    from qtopt_agent.training.recorded import parse_folder
     from qtopt_agent.training.run import Training
     from qtopt_agent.training.saved_run import preset_of, read_run
 
-    if episodes is not None and next(find_episodes(episodes), None) is None:
-        raise InvalidInput(f"{episodes} holds no episode, at any depth")
+    folders = [parse_folder(each) for each in episodes or ()]
+    if resume and (folders or init):
+        raise InvalidInput("--resume goes on with the run's own model and episodes: leave out --init and --episodes")
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
     changes = [
@@ -72,7 +88,10 @@ def train(
         *([f"cell={cell}"] if cell else []),
         *([f"steps={steps}"] if steps is not None else []),
     ]
+    model = find_model(init) if init else None
     begun = load_preset(preset).override(changes) if not resume else None
+    if begun is not None and model is not None:
+        begun = in_cell_of(begun, model)
     if begun is not None:
         out.mkdir(parents=True, exist_ok=True)
     with one_process(out):
@@ -82,9 +101,11 @@ def train(
             out,
             seed=seed,
             actors=max(1, usable_cores() - 1) if actors is None else actors,
-            episodes=episodes,
-            collect=True if online else False if episodes is not None else None,
+            episodes=folders,
+            collect=True if online else False if folders else None,
             resume=resume,
+            hold_back=hold_back,
+            init=model,
         )
         with (out / COMMANDS).open("a", encoding="utf-8") as file:
             file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")

@@ -1,22 +1,29 @@
 """Brings the learner its batches, drawn from the replay as the preset says."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.settings import ramp
 from qtopt_agent.replay.prioritised import PrioritisedSampler
-from qtopt_agent.replay.spec import ON_POLICY
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED
 from qtopt_agent.replay.store import TransitionStore
 
 ENOUGH_ON_POLICY = 1_000  # transitions, before the preset's on-policy share applies
 
 
 class Feed:
-    """A store, and the way the learner's preset samples it."""
+    """A store, and the way the learner's preset samples it.
 
-    def __init__(self, learner: Learner, store: TransitionStore, rng: np.random.Generator) -> None:
-        self._learner, self._store, self._rng = learner, store, rng
+    recorded: of a batch, the share of each folder of recorded episodes; the run's own simulation has the rest.
+    """
+
+    def __init__(
+        self, learner: Learner, store: TransitionStore, rng: np.random.Generator, recorded: Sequence[float] = ()
+    ) -> None:
+        self._learner, self._store, self._rng, self._recorded = learner, store, rng, recorded
         replay = learner.preset.replay
         self._sampler = PrioritisedSampler(store, replay.priority_exponent) if replay.kind == "prioritised" else None
 
@@ -25,7 +32,7 @@ class Feed:
         learner, preset = self._learner, self._learner.preset
         size, n_step = preset.optimizer.batch_size, preset.target.n_step
         if self._sampler is None:
-            batch = self._store.sample(size, self._rng, self.on_policy_share(), n_step)
+            batch = self._store.sample(size, self._rng, self.shares(), n_step)
         else:
             correction = ramp(preset.replay.priority_correction, learner.progress)
             batch = self._sampler.sample(size, self._rng, correction, n_step)
@@ -35,8 +42,20 @@ class Feed:
             self._sampler.update(batch, learner.td_errors)
         return metrics
 
-    def on_policy_share(self) -> float | None:
-        """The share of the agent's own episodes that the next batch is to have; None for as many as there are."""
-        if self._store.transitions(ON_POLICY) < ENOUGH_ON_POLICY:
-            return None
-        return ramp(self._learner.preset.replay.on_policy_share, self._learner.progress)
+    def shares(self) -> dict[int, float] | None:
+        """What of the next batch is to come from which source; None for as much as there is of each."""
+        count, replay = self._store.transitions, self._learner.preset.replay
+        off, on, person = count(OFF_POLICY), count(ON_POLICY), count(PERSON)
+        learned = ramp(replay.on_policy_share, self._learner.progress)
+        if on < ENOUGH_ON_POLICY:
+            if not self._recorded:
+                return None
+            learned = on / max(1, off + on)
+        own = max(0.0, 1 - sum(self._recorded))
+        folders = {RECORDED + i: share for i, share in enumerate(self._recorded)}
+        shares = {OFF_POLICY: own * (1 - learned), ON_POLICY: own * learned, **folders}
+        if not person:
+            return shares
+        recorded = sum(count(source) for source in folders)
+        theirs = max(replay.person_share, (1 - own) * person / (person + recorded))
+        return {source: share * (1 - theirs) for source, share in shares.items()} | {PERSON: theirs}

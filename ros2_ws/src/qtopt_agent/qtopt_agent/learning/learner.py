@@ -73,9 +73,15 @@ class Learner:
         return self.targets.first if self.targets.acts else self.network
 
     def fit_auxiliary(self, privileged: np.ndarray) -> None:
-        """Set the mean and scale that privileged values [N, P] are normalised with before the auxiliary loss."""
-        self._auxiliary_mean = torch.from_numpy(privileged.mean(0))
-        self._auxiliary_scale = torch.from_numpy(privileged.std(0)).clamp_min(1e-6)
+        """Set the mean and scale that privileged values [N, P] are normalised with before the auxiliary loss.
+
+        Rows of NaN are left out; with no others, nothing will be learned from them either.
+        """
+        known = privileged[np.isfinite(privileged).all(1)]
+        if not len(known):
+            known = np.zeros((1, privileged.shape[1]), np.float32)
+        self._auxiliary_mean = torch.from_numpy(known.mean(0))
+        self._auxiliary_scale = torch.from_numpy(known.std(0)).clamp_min(1e-6)
 
     def step(self, batch: Batch, sequences: Sequences | None = None) -> dict[str, Tensor]:
         """Learn from one batch. Returns scalars: loss, q, target, td_error, gradient, auxiliary, mask, actor, trace.
@@ -126,7 +132,7 @@ class Learner:
         if mask is not None:
             if batch.mask is None:
                 raise InvalidInput("the mask loss needs a store with masks")
-            metrics["mask"] = mask_loss(mask, torch.from_numpy(batch.mask))
+            metrics["mask"] = mask_loss(mask, torch.from_numpy(batch.mask), ~torch.from_numpy(batch.recorded))
             loss = loss + preset.loss.mask_weight * metrics["mask"]
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()

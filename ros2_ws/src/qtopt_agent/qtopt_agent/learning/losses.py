@@ -31,10 +31,19 @@ LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "squared": squared, "
 
 
 def auxiliary_loss(predicted: Tensor, privileged: Tensor) -> Tensor:
-    """Mean smooth L1 between the values [B, P] read off the image features and the simulator's."""
-    return functional.smooth_l1_loss(predicted, privileged)
+    """Mean smooth L1 between the values [B, P] read off the image features and the simulator's, where these are known.
+
+    Rows of NaN have none; without any other, it is 0.
+    """
+    known = privileged.isfinite().all(1)
+    sums = functional.smooth_l1_loss(predicted[known], privileged[known], reduction="sum")
+    return sums / max(1, int(known.sum()) * privileged.shape[1])
 
 
-def mask_loss(logits: Tensor, mask: Tensor) -> Tensor:
-    """Mean cross entropy of logits [B, M, M] with how much of each part of a picture shows objects, uint8 [B, M, M]."""
-    return functional.binary_cross_entropy_with_logits(logits, mask / 255)
+def mask_loss(logits: Tensor, mask: Tensor, known: Tensor) -> Tensor:
+    """Mean cross entropy of logits [B, M, M] with how much of each part of a picture shows objects, uint8 [B, M, M].
+
+    known: bool [B], of which pictures that is; of the others nothing is learned, and without any it is 0.
+    """
+    sums = functional.binary_cross_entropy_with_logits(logits[known], mask[known] / 255, reduction="sum")
+    return sums / max(1, int(known.sum()) * logits[0].numel())

@@ -116,7 +116,19 @@ class ReplaySettings:
         Literal["uniform", "prioritised"], "prioritised: by their errors, and no heed to on_policy_share"
     ] = "uniform"
     capacity: Annotated[int, Range(2, 10**9), "frames kept; more than an episode has steps"] = 500_000
-    on_policy_share: Annotated[Shares, "uniform: of a batch, from the learned policy's episodes"] = (0.5, 0.5)
+    on_policy_share: Annotated[
+        Shares, "uniform: of what a batch has from the run's own simulation, from the learned policy's episodes"
+    ] = (0.5, 0.5)
+    simulation_share: Annotated[
+        Share, "uniform: of a batch, from the run's own simulation, beside recorded episodes without a share of theirs"
+    ] = 0.5
+    person_share: Annotated[
+        Share, "uniform: of a batch, at least, from actions that a person chose in recorded episodes, if there are any"
+    ] = 0.25
+    recorded_actions: Annotated[
+        Literal["executed", "commanded"],
+        "of recorded episodes: what was sent to the arm after its safety limits, or what was asked for",
+    ] = "executed"
     priority_exponent: Annotated[Share, "prioritised: 0 is uniform, 1 in proportion to the errors"] = 0.6
     priority_correction: Annotated[Shares, "prioritised: 1 undoes the bias altogether"] = (0.4, 1.0)
     symmetry: Annotated[

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.replay.spec import ON_POLICY
 
 
 class Batch(NamedTuple):
@@ -15,9 +16,10 @@ class Batch(NamedTuple):
     Images are uint8 [B, H, W, 3], the rest float32 unless said otherwise. `reward` is the discounted sum of the m
     rewards; s' lies m steps after s. `terminal` is 1 where nothing follows s'. `discount`, which multiplies the value
     of s', is 0 there and otherwise gamma^m. `mc_return` is the discounted sum of rewards up to the episode's end, 0
-    where that is unknown (an interrupted episode). `privileged` [B, P] describes s, and so does `mask`,
-    uint8 [B, M, M], where the store has masks. `rows` int64 [B] says where in the store the transitions begin,
-    `episode` int64 [B] in which episodes. `weight` is the importance weight.
+    where that is unknown (an interrupted episode). `privileged` [B, P] describes s, NaN where that is unknown, and so
+    does `mask`, uint8 [B, M, M], where the store has masks. `recorded` bool [B]: not from a run's own simulation, so
+    that `mask` means nothing. `rows` int64 [B] says where in the store the transitions begin, `episode` int64 [B] in
+    which episodes. `weight` is the importance weight.
     """
 
     image: NDArray[np.uint8]
@@ -33,6 +35,7 @@ class Batch(NamedTuple):
     rows: NDArray[np.int64]
     weight: NDArray[np.float32]
     episode: NDArray[np.int64]
+    recorded: NDArray[np.bool_]
     mask: NDArray[np.uint8] | None = None
 
 
@@ -82,6 +85,7 @@ def gather_batch(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], n
         rows,
         np.ones(len(rows), np.float32),
         c["episode"][rows],
+        c["source"][rows] > ON_POLICY,
         c["mask"][rows] if "mask" in c else None,
     )
 

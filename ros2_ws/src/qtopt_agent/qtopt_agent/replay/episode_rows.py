@@ -8,55 +8,60 @@ from numpy.typing import NDArray
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.spec import ON_POLICY, PERSON, StoreSpec
 
 
-def rows_of(episode: Episode, source: int, spec: StoreSpec) -> dict[str, NDArray[Any]]:
+def rows_of(episode: Episode, source: int, spec: StoreSpec, executed: bool = False) -> dict[str, NDArray[Any]]:
     """T + 1 rows of every column of `spec` that does not depend on where they are stored.
 
-    Raises InvalidInput, naming the column, where the episode's parts do not fit `spec`, or are not finite.
+    Steps that a person chose have a source of their own. `executed`: the action is what was really sent to the arm, and
+    its density is unknown. Raises InvalidInput, naming the column, where the episode's parts do not fit `spec`, or are
+    not finite; of recorded episodes what only a simulator knows may be missing.
     """
+    recorded = source > ON_POLICY
     observations = [*(step.observation for step in episode.steps), episode.final]
+    actions = [step.executed if executed else step.commanded for step in episode.steps]
+    densities = [np.nan if executed else step.log_density for step in episode.steps]
     rewards = np.array([step.reward for step in episode.steps] + [0.0], np.float32)
     data: dict[str, NDArray[Any]] = {
         "image": np.stack([o.image for o in observations]),
         "state": np.stack([o.state for o in observations]),
-        "privileged": _privileged(episode, spec),
-        "action": np.stack([*(step.commanded for step in episode.steps), np.zeros(spec.action_size, np.float32)]),
+        "privileged": _privileged(observations, episode.episode_id, spec, recorded),
+        "action": np.stack([*actions, np.zeros(spec.action_size, np.float32)]),
         "reward": rewards,
         "terminal": np.array([step.terminal for step in episode.steps] + [True], np.float32),
-        "log_density": np.array([step.log_density for step in episode.steps] + [np.nan], np.float32),
+        "log_density": np.array([*densities, np.nan], np.float32),
         "mc_return": np.zeros_like(rewards) if episode.truncated else _returns(rewards, spec.discount),
         "success": np.full(len(rewards), episode.success),
-        "source": np.full(len(rewards), source, np.uint8),
+        "source": np.array([*(PERSON if step.by_person else source for step in episode.steps), source], np.uint8),
         "remaining": np.arange(len(rewards), dtype=np.int32)[::-1],
     }
     if spec.mask_size:
-        data["mask"] = _masks(observations, episode.episode_id)
+        data["mask"] = _masks(observations, episode.episode_id, spec, recorded)
     columns = spec.columns()
     for name, values in data.items():
-        _check(f"episode {episode.episode_id}: {name}", values, *columns[name], unknown=name == "log_density")
+        unknown = name == "log_density" or (recorded and name == "privileged")
+        _check(f"episode {episode.episode_id}: {name}", values, *columns[name], unknown=unknown)
     if data["terminal"][:-2].any():
         raise InvalidInput(f"episode {episode.episode_id} goes on after a terminal step")
     return data
 
 
-def _privileged(episode: Episode, spec: StoreSpec) -> NDArray[np.float32]:
-    if spec.privileged_size == 0:
-        return np.zeros((len(episode.steps) + 1, 0), np.float32)
-    known = [o.privileged for o in (*(step.observation for step in episode.steps), episode.final)]
-    found = [values for values in known if values is not None]
-    if len(found) < len(known):
-        raise InvalidInput(f"episode {episode.episode_id} lacks the privileged values that the store holds")
-    return np.stack(found)
+def _privileged(seen: list[Observation], episode: str, spec: StoreSpec, recorded: bool) -> NDArray[np.float32]:
+    found = [o.privileged for o in seen if o.privileged is not None]
+    if spec.privileged_size and len(found) == len(seen):
+        return np.stack(found)
+    if spec.privileged_size and not recorded:
+        raise InvalidInput(f"episode {episode} lacks the privileged values that the store holds")
+    return np.full((len(seen), spec.privileged_size), np.nan, np.float32)
 
 
-def _masks(observations: list[Observation], episode: str) -> NDArray[np.uint8]:
-    found = [o.mask for o in observations if o.mask is not None]
-    if len(found) < len(observations):
-        raise InvalidInput(
-            f"episode {episode} has no masks, which only a run's own simulation gives: learn with loss.mask_weight 0"
-        )
+def _masks(seen: list[Observation], episode: str, spec: StoreSpec, recorded: bool) -> NDArray[np.uint8]:
+    if recorded:
+        return np.zeros((len(seen), spec.mask_size, spec.mask_size), np.uint8)
+    found = [o.mask for o in seen if o.mask is not None]
+    if len(found) < len(seen):
+        raise InvalidInput(f"episode {episode} of the run's own simulation has no masks")
     return np.stack(found)
 
 

@@ -14,8 +14,12 @@ from qtopt_agent.documents import read_json
 
 FORMAT = 3
 HEADER = "store.json"
-OFF_POLICY, ON_POLICY = 0, 1
-"""Sources of an episode: somebody else, or the agent itself."""
+OFF_POLICY, ON_POLICY, PERSON, RECORDED = 0, 1, 2, 3
+"""Sources of a transition: a run's own simulation, by a script or by the network that learns; an action that a person
+chose; and the first of the folders of recorded episodes, RECORDED + 1 the second."""
+
+MOST_FOLDERS = 13
+SOURCES = RECORDED + MOST_FOLDERS
 
 
 @dataclass(frozen=True)

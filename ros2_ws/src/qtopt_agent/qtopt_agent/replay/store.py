@@ -1,6 +1,7 @@
 """The transitions that a learner replays: every frame once, whole episodes in a ring."""
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from qtopt_agent.replay.batch import Batch, Sequences, gather_batch, gather_sequ
 from qtopt_agent.replay.episode_files import EpisodeFiles
 from qtopt_agent.replay.episode_rows import rows_of
 from qtopt_agent.replay.row_queue import RowIndex, RowQueue
-from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
+from qtopt_agent.replay.spec import OFF_POLICY, SOURCES, StoreSpec
 
-REMEMBERED = 200  # outcomes of episodes, of either source
+REMEMBERED = 200  # outcomes of episodes, of each source
 
 
 class TransitionStore:
@@ -29,8 +30,8 @@ class TransitionStore:
         self.spec, self.folder = spec, folder
         self._files = EpisodeFiles(folder, spec, new)
         self._columns = self._files.columns
-        self._queues = (RowQueue(spec.capacity), RowQueue(spec.capacity))
-        self._outcomes: tuple[deque[bool], ...] = (deque(maxlen=REMEMBERED), deque(maxlen=REMEMBERED))
+        self._queues = [RowQueue(spec.capacity) for _ in range(SOURCES)]
+        self._outcomes: list[deque[bool]] = [deque(maxlen=REMEMBERED) for _ in range(SOURCES)]
         self._indices: list[RowIndex] = []
         self._episodes: list[int] = []  # first rows, oldest first
         self._oldest = 0
@@ -58,7 +59,7 @@ class TransitionStore:
         return len(self._episodes) - self._oldest
 
     def transitions(self, source: int | None = None) -> int:
-        """Transitions that can be sampled, of one source (OFF_POLICY or ON_POLICY) or of both."""
+        """Transitions that can be sampled, of one source (as in replay/spec.py) or of all."""
         return sum(q.count for q in self._queues) if source is None else self._queues[source].count
 
     def rows(self) -> NDArray[np.int64]:
@@ -71,12 +72,15 @@ class TransitionStore:
         index.enter(self.rows())
         self._indices.append(index)
 
-    def append(self, episode: Episode, on_policy: bool = False) -> None:
-        """Add a whole episode. Raises InvalidInput, and stores nothing, where its parts do not fit the store."""
+    def append(self, episode: Episode, source: int = OFF_POLICY, executed: bool = False) -> None:
+        """Add a whole episode of a `source`; see `rows_of`.
+
+        Raises InvalidInput, and stores nothing, where its parts do not fit the store.
+        """
         size = len(episode.steps) + 1
         if not 2 <= size <= self.spec.capacity:
             raise InvalidInput(f"episode {episode.episode_id} has {size} frames, expected 2..{self.spec.capacity}")
-        rows = rows_of(episode, ON_POLICY if on_policy else OFF_POLICY, self.spec)
+        rows = rows_of(episode, source, self.spec, executed)
         if self._head + size > self.spec.capacity:
             self._evict_until(self.spec.capacity)
             self._head = 0
@@ -85,18 +89,19 @@ class TransitionStore:
         self._enter(self._head)
 
     def sample(
-        self, size: int, rng: np.random.Generator, on_policy_share: float | None = None, n_step: int = 1
+        self, size: int, rng: np.random.Generator, shares: Mapping[int, float] | None = None, n_step: int = 1
     ) -> Batch:
-        """`size` transitions, uniformly; or `on_policy_share` (0..1) of them from the agent's own episodes.
+        """`size` transitions, uniformly; or of each source as many as its share of `shares` says, in the mean.
 
-        A source that holds nothing leaves its share to the other. Raises InvalidInput on an empty store, or where
+        A source that holds nothing leaves its share to the others. Raises InvalidInput on an empty store, or where
         `n_step` is below 1.
         """
         self.check_not_empty()
-        off, on = (q.count for q in self._queues)
-        share = on / (on + off) if on_policy_share is None or 0 in (on, off) else on_policy_share
-        fresh = int(rng.binomial(size, share))
-        parts = [q.draw(n, rng) for q, n in zip(self._queues, (size - fresh, fresh), strict=True) if n]
+        counts = np.array([q.count for q in self._queues], float)
+        wanted = counts if shares is None else np.array([shares.get(i, 0.0) for i in range(SOURCES)]) * (counts > 0)
+        chances = wanted if wanted.any() else counts
+        numbers = rng.multinomial(size, chances / chances.sum())
+        parts = [q.draw(n, rng) for q, n in zip(self._queues, numbers, strict=True) if n]
         return self.gather(np.concatenate(parts), n_step)
 
     def check_not_empty(self) -> None:
@@ -137,20 +142,25 @@ class TransitionStore:
 
     def _enter(self, first: int) -> None:
         rows = self._transitions_from(first)
-        source = self._columns["source"][first]
-        self._queues[source].push(rows)
-        self._outcomes[source].append(bool(self._columns["success"][first]))
+        for source, part in self._by_source(rows):
+            self._queues[source].push(part)
+        self._outcomes[self._columns["source"][rows[-1] + 1]].append(bool(self._columns["success"][first]))
         for index in self._indices:
             index.enter(rows)
         self._episodes.append(first)
         self._head = first + len(rows) + 1
+
+    def _by_source(self, rows: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
+        source = self._columns["source"][rows]
+        return [(int(each), rows[source == each]) for each in np.unique(source)]
 
     def _evict_until(self, end: int) -> None:
         """Forget the oldest episodes while they start in rows head..end: those about to be overwritten."""
         while self._oldest < len(self._episodes) and self._head <= self._episodes[self._oldest] < end:
             first = self._episodes[self._oldest]
             rows = self._transitions_from(first)
-            self._queues[self._columns["source"][first]].pop(len(rows))
+            for source, part in self._by_source(rows):
+                self._queues[source].pop(len(part))
             for index in self._indices:
                 index.leave(rows)
             self._oldest += 1

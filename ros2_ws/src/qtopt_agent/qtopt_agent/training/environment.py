@@ -19,7 +19,7 @@ from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import collecting_policy, make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
-from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.rollouts.environment_runner import EnvironmentRunner
 
@@ -101,17 +101,17 @@ class EnvironmentTraining:
         """
         budget = self._budget
         for episode in warm_up_episodes(self._runner, self._warm_up, budget, self._seed):
-            self._take(episode, on_policy=False)
+            self._take(episode, OFF_POLICY)
             on_episode(episode)
         self._catch_up()
         while self.environment_steps < budget.environment_steps:
             episode = _run(self._runner, self._collecting(), self._seed, self.store.episodes_added)
-            self._take(episode, on_policy=True)
+            self._take(episode, ON_POLICY)
             self._catch_up()
             on_episode(episode)
 
-    def _take(self, episode: Episode, on_policy: bool) -> None:
-        self.store.append(episode, on_policy)
+    def _take(self, episode: Episode, source: int) -> None:
+        self.store.append(episode, source)
         self.environment_steps += len(episode.steps)
 
     def _catch_up(self) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.mirrors import ACTION_NAMES, signs
+from qtopt_agent.core.profile import Profile
 from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.documents import yaml_text
-from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.learning.checkpoint import save_checkpoint, save_weights
 from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.handover import learned_is_next
@@ -28,11 +28,13 @@ from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.processes.interrupts import first_interrupt
-from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, StoreSpec
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED, StoreSpec
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.training.actors import ActorPool
 from qtopt_agent.training.evaluations import VALIDATION, Evaluations
+from qtopt_agent.training.initial import begin_with
+from qtopt_agent.training.recorded import Folder, learning_episodes, shares_of
 from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
 from qtopt_agent.training.worker import Order
 
@@ -52,8 +54,9 @@ class Outcome:
 class Training:
     """A run in folder `out`: preset.yaml, replay/, checkpoint.pt, evaluations.jsonl, TensorBoard events.
 
-    `episodes` is a folder of recorded episodes to learn from. `collect` says whether actors add new ones to the replay;
-    by default a new run collects and a resumed one goes on as it was.
+    `episodes` are folders of recorded episodes to learn from, but for the share `hold_back` of them. `collect` says
+    whether actors add new ones to the replay; by default a new run collects and a resumed one goes on as it was.
+    `init` is a model's folder, with whose weights the run begins.
     """
 
     def __init__(
@@ -62,14 +65,17 @@ class Training:
         out: Path,
         seed: int = 0,
         actors: int = 1,
-        episodes: Path | None = None,
+        episodes: Sequence[Folder] = (),
         collect: bool | None = None,
         resume: bool = False,
+        hold_back: float = 0.0,
+        init: Path | None = None,
         report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
     ) -> None:
         """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
 
-        A resumed run goes on with its own seed; where it cannot go on with `preset`, nothing on the disk changes.
+        A resumed run goes on with its own seed and episodes; where it cannot go on with `preset`, nothing on the disk
+        changes. Raises IncompatibleModel where `init` is damaged, of another profile, or for another cell.
         `report` is told the gradient step and its metrics every 100 steps.
         """
         self.preset, self.out, self.seed, self._actors, self._report = preset, out, seed, actors, report
@@ -97,12 +103,15 @@ class Training:
             for axis, flipped in profile.mirrors
         ]
         network = make_network(preset, profile, privileged, self.seed)
+        self._init = begin_with(network, init, profile) if init is not None and not resume else ""
         self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), self.seed, mirrors)
         self._rng = np.random.default_rng([self.seed, 2])
         self._minutes_before = 0.0
+        self._shares = shares_of(episodes, preset.replay.simulation_share if self._collect else 0.0)
+        self._recorded = 0
         if saved is not None:
             self._restore(saved)
-        new = False if resume else True if episodes is not None else None
+        new = False if resume else True if episodes else None
         masks = network.mask_size if preset.loss.mask_weight else 0
         self.store = TransitionStore(
             out / "replay", StoreSpec.of(profile, preset.replay.capacity, privileged, masks), new
@@ -114,12 +123,12 @@ class Training:
             )
         if self.store.damage:
             print(self.store.damage, file=sys.stderr)
-        self._feed = Feed(self.learner, self.store, self._rng)
-        if episodes is not None and not resume:
-            for episode in iter_episodes(episodes):
-                self.store.append(episode, on_policy=episode.policy != "scripted")
+        self._feed = Feed(self.learner, self.store, self._rng, self._shares)
+        if not resume:
+            self._read(episodes, profile, hold_back)
         if not self._collect and self.store.transitions() == 0:
-            raise InvalidInput(f"{episodes or out} holds no episodes to learn from")
+            where = ", ".join(str(folder.path) for folder in episodes) or out
+            raise InvalidInput(f"{where} holds no episodes to learn from")
         (out / "preset.yaml").write_text(yaml_text(preset.to_json()))  # for people; the checkpoint has its own
         self._ordered = self.store.episodes_added
         grasps = preset.housekeeping.evaluate_episodes if actors else 0
@@ -184,6 +193,8 @@ class Training:
             "collect": self._collect,
             "minutes": self._minutes(),
             "preset": self.preset.to_json(),
+            "init": self._init,
+            "recorded": {"episodes": self._recorded, "shares": self._shares},
         }
         save_checkpoint(self._checkpoint, state)
 
@@ -194,12 +205,27 @@ class Training:
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise IncompatibleModel(f"{self._checkpoint} does not fit its own preset: {error}") from error
         self._minutes_before = saved["minutes"]
+        self._init = saved.get("init", "")  # older runs have neither
+        recorded = saved.get("recorded", {"episodes": 0, "shares": []})
+        self._recorded, self._shares = recorded["episodes"], recorded["shares"]
+
+    def _read(self, folders: Sequence[Folder], profile: Profile, hold_back: float) -> None:
+        executed = self.preset.replay.recorded_actions == "executed"
+        for number, folder in enumerate(folders):
+            for episode in learning_episodes(folder.path, profile, hold_back):
+                self.store.append(episode, RECORDED + number, executed)
+                self._recorded += 1
+        if self.store.episodes_held < self.store.episodes_added:
+            raise InvalidInput(
+                f"setting replay.capacity is {self.preset.replay.capacity}, expected more frames than the "
+                f"{self._recorded} recorded episodes have"
+            )
 
     def _may_step(self) -> bool:
-        return not self._collect or self.store.episodes_added >= self._due()
+        return not self._collect or self.store.episodes_added >= self._recorded + self._due()
 
     def _due(self) -> int:
-        """Episodes that must be there before the next gradient step."""
+        """Episodes of its own simulation that must be there before the next gradient step."""
         steps, collection = self.learner.step_count, self.preset.collection
         return math.ceil(collection.min_episodes + steps * collection.episodes_per_1000_steps / 1000)
 
@@ -216,7 +242,7 @@ class Training:
         """Take in what the actors have finished, and give them more to do."""
         for result in pool.poll(timeout):
             if result.order.evaluation is None:
-                self.store.append(result.episode, on_policy=result.order.weights is not None)
+                self.store.append(result.episode, OFF_POLICY if result.order.weights is None else ON_POLICY)
             elif count := self._evaluations.take(result.order.evaluation, result):
                 self._tell_success(result.order.evaluation, result.order.objects, count)
         while collect and self._collect and pool.room:
@@ -228,7 +254,8 @@ class Training:
         collection, exploration = self.preset.collection, self.preset.exploration
         scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
         chance = np.random.default_rng(order.seed)
-        if self.learner.step_count == 0 or not learned_is_next(
+        learned_something = self.learner.step_count > 0 or self._init
+        if not learned_something or not learned_is_next(
             collection.handover, number, collection.scripted_episodes, scripted, learned, chance
         ):
             return order
@@ -249,19 +276,21 @@ class Training:
 
     def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
         targets = self.learner.targets
-        share = self._feed.on_policy_share()
-        if share is None:
-            share = self.store.transitions(ON_POLICY) / self.store.transitions()
+        counts = {source: self.store.transitions(source) / self.store.transitions() for source in (ON_POLICY, PERSON)}
+        shares = self._feed.shares() or counts
         values: dict[str, float | torch.Tensor] = {f"learner/{name}": value for name, value in metrics.items()}
         values |= rates
         values |= {
             "learner/target_gap": weight_gap(self.learner.network, targets.networks[-1]),
             "learner/learning_rate": self.learner.learning_rate(),
             "data/episodes": self.store.episodes_added,
-            "data/on_policy_share": share,
+            "data/on_policy_share": shares[ON_POLICY],
+            "data/person_share": shares.get(PERSON, 0.0),
         }
-        for name, source in (("scripted", OFF_POLICY), ("online", ON_POLICY)):
-            if self.store.transitions(source):
+        sources = {"scripted": OFF_POLICY, "online": ON_POLICY}
+        sources |= {f"recorded-{number + 1}": RECORDED + number for number in range(len(self._shares))}
+        for name, source in sources.items():
+            if self.store.outcomes(source):
                 values[f"success/{name}"] = self.store.success_rate(source)
         self._metrics.scalars(self.learner.step_count, values)
         self._report(self.learner.step_count, {name: float(value) for name, value in values.items()})

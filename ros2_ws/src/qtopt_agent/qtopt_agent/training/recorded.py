@@ -1,0 +1,90 @@
+"""Folders of recorded episodes that a run learns from: what of each batch is theirs, and what the agent saw in them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qtopt_agent.core.episode import Episode
+from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.observation import Observation
+from qtopt_agent.core.profile import Profile
+from qtopt_agent.episodes.reader import find_episodes, read_episode
+from qtopt_agent.episodes.split import held_back
+from qtopt_agent.perception.ingest import fit, ingest_spec
+from qtopt_agent.replay.spec import MOST_FOLDERS
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Episodes at any depth of `path`. share: of each batch, 0 to 1; None for an even part of what others leave."""
+
+    path: Path
+    share: float | None = None
+
+
+def parse_folder(text: str) -> Folder:
+    """DIR or DIR=SHARE. Raises InvalidInput where that is no folder, or the share is not above 0 and at most 1."""
+    name, equals, after = text.rpartition("=")
+    try:
+        share = float(after) if equals else None
+    except ValueError:  # a folder with such a name
+        share = None
+    folder = Folder(Path(text if share is None else name), share)
+    if share is not None and not 0 < share <= 1:
+        raise InvalidInput(f"share of {folder.path} is {after}, expected above 0 and at most 1")
+    if next(find_episodes(folder.path), None) is None:
+        raise InvalidInput(f"{folder.path} holds no episode, at any depth")
+    return folder
+
+
+def shares_of(folders: Sequence[Folder], simulated: float) -> list[float]:
+    """What of a batch is each folder's; the run's own simulation has the rest.
+
+    Folders without a share divide evenly what the others and the `simulated` share leave; where all have one, the
+    simulation gets what they leave. Raises InvalidInput where nothing is left for one, or there are too many folders,
+    or, without a simulation, shares do not add up to 1.
+    """
+    if len(folders) > MOST_FOLDERS:
+        raise InvalidInput(f"{len(folders)} folders of episodes, expected at most {MOST_FOLDERS}")
+    given = [folder.share for folder in folders if folder.share is not None]
+    without = len(folders) - len(given)
+    left = 1 - sum(given) - (simulated if without else 0)
+    if left < -1e-9 or (without and left < 1e-9):
+        raise InvalidInput(
+            f"shares of the folders of episodes are {given}, and {simulated} is the simulation's: expected at most 1 "
+            "together, with something left for each folder"
+        )
+    if not without and not simulated and left > 1e-9 and folders:
+        raise InvalidInput(f"shares of the folders of episodes are {given}: expected 1 together, without a simulation")
+    return [left / without if folder.share is None else folder.share for folder in folders]
+
+
+def learning_episodes(folder: Path, profile: Profile, hold_back: float) -> Iterator[Episode]:
+    """The episodes below `folder` as an agent of `profile` saw them, but for the share that is held back.
+
+    Raises InvalidInput on one that was recorded for another profile, CorruptEpisode as `read_episode`.
+    """
+    for path in find_episodes(folder):
+        episode = read_episode(path)
+        if not held_back(episode.episode_id, hold_back):
+            yield as_seen(episode, profile)
+
+
+def as_seen(episode: Episode, profile: Profile) -> Episode:
+    """`episode` with its pictures as an agent of `profile` sees them: by the cell cut out, undistorted and scaled.
+
+    Raises InvalidInput where it was recorded for another profile, or its pictures are not of the cell's camera.
+    """
+    if episode.profile != profile.name:
+        raise InvalidInput(
+            f"episode {episode.episode_id} was recorded for profile {episode.profile}, not {profile.name}"
+        )
+    if not profile.has_camera:
+        return episode
+    spec = ingest_spec(profile)
+
+    def seen(observation: Observation) -> Observation:
+        return replace(observation, image=fit(observation.image, spec))
+
+    steps = tuple(replace(step, observation=seen(step.observation)) for step in episode.steps)
+    return replace(episode, steps=steps, final=seen(episode.final))
