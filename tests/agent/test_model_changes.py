@@ -15,6 +15,7 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.models.folder import sign
+from qtopt_agent.models.promotion import promote, roll_back
 from qtopt_agent.models.publish import publish
 from qtopt_agent.models.signatures import make_key, public_file, read_trusted
 from qtopt_agent.models.trial import TrialAbandoned
@@ -135,3 +136,27 @@ def test_an_agent_that_ends_does_not_wait_for_a_trial(core, model):
     changes.end()
     looking.join(10.0)
     assert found == [None] and core.model_version == "old"
+
+
+def test_an_agent_follows_what_is_promoted_and_rolled_back_rather_than_what_is_newest(core, model):
+    store, changes = model.parent, ModelChanges(core, None, FakeTrial())
+    cem = CEM(COMPACT.action_space, samples=8, elites=2, iterations=1)
+    for version in ("second", "third"):
+        publish(store, version, COMPACT, make_q_function(COMPACT), cem, {})
+    promote(model, store, "test")
+    decided = []
+    for change in (lambda: promote(store / "second", store, "test"), lambda: roll_back(store, "test")):
+        changes.look(store)
+        decided.append(core.model_version)
+        change()
+    changes.look(store)
+    assert [*decided, core.model_version] == ["untrained", "second", "untrained"]
+    assert changes.load(store)["version"] == "untrained"
+
+
+def test_a_model_that_is_in_force_and_gone_is_said_and_the_old_one_goes_on(core, model):
+    promote(model, model.parent, "test")
+    shutil.rmtree(model)
+    with pytest.raises(InvalidInput, match="untrained is in force: there is no such model"):
+        ModelChanges(core, None, FakeTrial()).look(model.parent)
+    assert core.model_version == "old"

@@ -126,10 +126,18 @@ def test_images_that_belong_to_no_step_are_not_recorded(logged):
     assert len(read_episode(logged.episodes[0]).steps) == 4 and not logged.warned
 
 
-@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgba8", "bgra8", "mono8"])
-def test_colours_are_right_whatever_the_camera_sends(logged, encoding):
+@pytest.mark.parametrize(
+    ("encoding", "channels", "order"),
+    [
+        ("rgb8", 3, (0, 1, 2)),
+        ("bgr8", 3, (2, 1, 0)),
+        ("rgba8", 4, (0, 1, 2)),
+        ("bgra8", 4, (2, 1, 0)),
+        ("mono8", 1, (0, 0, 0)),
+    ],
+)
+def test_colours_are_right_whatever_the_camera_sends(logged, encoding, channels, order):
     made = episode(steps=1)
-    channels, order = messages.CHANNELS[encoding]
     sent = []
     for topic, data in wire(made):
         if topic == IMAGE:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.rollouts.intervals import wilson
+from qtopt_agent.rollouts.intervals import paired_difference, wilson
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,19 @@ def test_more_trials_make_it_narrower():
 def test_impossible_counts_are_refused(successes, trials):
     with pytest.raises(InvalidInput, match=f"{successes} successes of {trials}"):
         wilson(successes, trials)
+
+
+def test_the_paired_bound_counts_only_grasps_that_one_of_both_failed():
+    both = [True] * 180 + [False] * 20
+    better, low = paired_difference(both, both)
+    assert better == 0 and -0.02 < low < 0
+    worse = [not each if i < 20 else each for i, each in enumerate(both)]
+    assert paired_difference(both, worse)[0] == pytest.approx(-0.1)
+    assert -0.16 < paired_difference(both, worse)[1] < -0.1
+    assert 0 < paired_difference(worse, both)[1] < 0.1
+
+
+def test_few_pairs_are_less_sure_than_many():
+    assert paired_difference([True], [True])[1] < paired_difference([True] * 10, [True] * 10)[1] < 0
+    with pytest.raises(InvalidInput, match="as many of both"):
+        paired_difference([True], [])

@@ -9,6 +9,7 @@ from qtopt_agent.cells.agreement import disagreements
 from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.models.current import read_current
 from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
@@ -33,6 +34,7 @@ class ModelChanges:
     ) -> None:
         self._core, self._trusted, self._trial, self._cell, self._say = core, trusted, trial or Trial(), cell, say
         self._tried: set[tuple[Path, int]] = set()
+        self._chosen: Path | None = None
         self._ended = threading.Event()
         self._one_at_a_time = threading.Lock()
 
@@ -57,20 +59,31 @@ class ModelChanges:
             self._say(f"the model is for a slightly different cell: {each.text}")
 
     def look(self, store: Path) -> Manifest | None:
-        """Decide with the newest model in `store`, if that is another one; each is tried once, unless it changes.
+        """Decide with the model in force in `store`, if that is another one, or the newest where none was promoted.
 
-        Models for other cells than the arm's are passed over. Raises as `load` does, also for one that cannot be read.
+        Each is tried once, unless it or the choice changes. Of newer ones, those for other cells than the arm's are
+        passed over. Raises as `load` does, also for one that cannot be read.
         """
         listed = list_models(store)
         for each in listed:
             if each.manifest is None and self._first_time(each.folder):
                 raise IncompatibleModel(each.reason)
-        fitting = [each for each in listed if each.works_in(self._cell)]
-        newest = fitting[-1] if fitting else None
-        if newest is None or newest.manifest is None or newest.manifest["version"] == self._core.model_version:
+        current = read_current(store)
+        fitting = [
+            each
+            for each in listed
+            if (each.works_in(self._cell) if current is None else each.folder.name == current.version)
+        ]
+        chosen = fitting[-1] if fitting else None
+        if chosen is None or chosen.manifest is None:
+            return None
+        if chosen.folder != self._chosen:  # once more, where the store goes back to it
+            self._tried = {tried for tried in self._tried if tried[0] != chosen.folder}
+            self._chosen = chosen.folder
+        if chosen.manifest["version"] == self._core.model_version:
             return None
         try:
-            return self.load(newest.folder) if self._first_time(newest.folder) else None
+            return self.load(chosen.folder) if self._first_time(chosen.folder) else None
         except TrialAbandoned:
             return None
 

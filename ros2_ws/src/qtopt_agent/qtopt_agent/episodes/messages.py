@@ -12,15 +12,7 @@ from qtopt_agent.core.episode import Step
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.episodes.message_types import EVENT, IMAGE, STEP, TOPICS, from_cdr, typestore
-
-RGB = (0, 1, 2)
-CHANNELS = {  # bytes of a pixel, and which of them are red, green and blue
-    "rgb8": (3, RGB),
-    "bgr8": (3, (2, 1, 0)),
-    "mono8": (1, (0, 0, 0)),
-    "rgba8": (4, RGB),
-    "bgra8": (4, (2, 1, 0)),
-}
+from qtopt_agent.perception.ingest import RawImage, decode, stored
 
 START, END = 0, 1
 NANOSECONDS = 10**9
@@ -38,7 +30,7 @@ def received(topic: str, data: bytes) -> Any:
     try:
         message = from_cdr(topic, data)
         if topic == IMAGE:
-            pixels(message)
+            _check_pixels(message)
     except (SerdeError, struct.error, ValueError) as error:
         raise InvalidInput(f"{topic}: no usable {TOPICS[topic]}: {error}") from error
     return message
@@ -146,32 +138,31 @@ def end_message(episode_id: str, steps: int, success: bool, truncated: bool, fin
 
 
 def to_observation(image: Any, state: NDArray[np.float32], privileged: NDArray[np.float32]) -> Observation:
-    """The observation in an image message and the numbers beside it. Raises ValueError as `rgb` does."""
+    """The observation in an image message and the numbers beside it. Raises InvalidInput as `rgb` does."""
     known = privileged.copy() if privileged.size else None
     return Observation(rgb(image), state.copy(), stamp_of(image) / NANOSECONDS, known)
 
 
 def rgb(image: Any) -> NDArray[np.uint8]:
-    """The colours of an image message as uint8 [H, W, 3], a copy. Raises ValueError as `pixels` does."""
-    found, order = pixels(image), CHANNELS[image.encoding][1]
-    return found.copy() if found.shape[2] == 3 and order == RGB else np.ascontiguousarray(found[..., order])
+    """The colours of an image message as uint8 [H, W, 3], a copy: what an agent decodes. Raises InvalidInput."""
+    _check_pixels(image)
+    if not image.data.size:
+        return np.zeros((image.height, image.width, 3), np.uint8)
+    return decode(_raw(image)).copy()
 
 
-def pixels(image: Any) -> NDArray[np.uint8]:
-    """A view of an image message as uint8 [H, W, channels]. Raises ValueError on an unknown encoding or wrong sizes."""
-    if image.encoding not in CHANNELS:
-        raise ValueError(f"image has encoding {image.encoding!r}, expected one of {', '.join(CHANNELS)}")
-    channels = CHANNELS[image.encoding][0]
-    used = channels * image.width
-    if image.step < used or image.data.size != image.height * image.step:
-        raise ValueError(
-            f"image is {image.width}x{image.height} {image.encoding}: {image.data.size} bytes in rows of {image.step}"
-        )
-    return image.data.reshape(image.height, image.step)[:, :used].reshape(image.height, image.width, channels)
+def _check_pixels(image: Any) -> None:
+    """Raises InvalidInput on an unknown encoding or wrong sizes; a profile without a camera has pictures of no size."""
+    if image.data.size or (image.height and image.width):
+        stored(_raw(image))
+
+
+def _raw(image: Any) -> RawImage:
+    return RawImage(image.data, image.encoding, image.height, image.width, image.step, bool(image.is_bigendian))
 
 
 def to_step(message: Any, image: Any) -> Step:
-    """The step in a GraspStep message and its image message. Raises ValueError as `rgb` does."""
+    """The step in a GraspStep message and its image message. Raises InvalidInput as `rgb` does."""
     return Step(
         to_observation(image, message.state, message.privileged),
         message.commanded.copy(),

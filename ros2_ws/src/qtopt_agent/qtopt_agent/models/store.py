@@ -9,6 +9,7 @@ from qtopt_agent.cells.agreement import disagreements
 from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.models.current import read_current
 from qtopt_agent.models.manifest import MANIFEST, Manifest
 from qtopt_agent.models.opened import parse, read_manifest
 
@@ -45,10 +46,12 @@ def list_models(store: Path) -> list[Listed]:
 
 
 def latest(store: Path, cell: Cell | None = None) -> Path:
-    """The newest model in `store` whose manifest can be read; given a `cell`, of those that work in it.
+    """The model in force in `store`: the one promoted last or, where none ever was, the newest that can be read.
 
-    Raises InvalidInput if there is none.
+    Given a `cell`, the newest of those that work in it. Raises InvalidInput if there is none.
     """
+    if (current := read_current(store)) is not None:
+        return store / current.version
     models = [each for each in list_models(store) if each.manifest]
     fitting = [each for each in models if each.works_in(cell)]
     if not fitting:
@@ -58,7 +61,7 @@ def latest(store: Path, cell: Cell | None = None) -> Path:
 
 
 def model_in(folder: Path, cell: Cell | None = None) -> Path:
-    """`folder` if it is a model, else the newest in it, as `latest` finds it. Raises InvalidInput if there is none."""
+    """`folder` if it is a model, else the one in it that `latest` finds. Raises InvalidInput if there is none."""
     return folder if os.path.exists(folder / MANIFEST) else latest(folder, cell)
 
 
