@@ -17,11 +17,13 @@ from qtopt_agent.cli.collect import collect
 from qtopt_agent.cli.demo import demo
 from qtopt_agent.cli.doctor import doctor
 from qtopt_agent.cli.episodes import app as episodes
+from qtopt_agent.cli.episodes_learn import label, split, stats
 from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
 from qtopt_agent.cli.launch import launch
 from qtopt_agent.cli.models import keygen, list_models, sign, verify
 from qtopt_agent.cli.models_describe import describe
+from qtopt_agent.cli.models_promote import compare, history, promote, rollback
 from qtopt_agent.cli.train import train
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.core.printable import printable
@@ -107,13 +109,20 @@ def options(
 for command in (demo, collect, train, evaluate, export, doctor, launch):
     app.command()(command)
 
-models = typer.Typer(no_args_is_help=True, help="Look at models, check and sign them.")
+models = typer.Typer(no_args_is_help=True, help="Look at models, check, sign and promote them.")
 models.command("list")(list_models)
 models.command()(describe)
 models.command()(verify)
 models.command()(keygen)
 models.command()(sign)
+models.command()(compare)
+models.command()(promote)
+models.command()(rollback)
+models.command()(history)
 app.add_typer(models, name="models")
+episodes.command()(label)
+episodes.command()(split)
+episodes.command()(stats)
 app.add_typer(episodes, name="episodes")
 app.add_typer(cell, name="cell")
 

@@ -64,7 +64,8 @@ _GRASP = (
         path=True,
     ),
     Argument("record", "", "Folder to record episodes in; by default none are recorded.", path=True),
-    Argument("train", "false", "Train on what is recorded, and load each new model.", _YES_NO),
+    Argument("train", "false", "Learn from what is recorded, and publish candidates; none is put in force.", _YES_NO),
+    Argument("candidates", "candidates", "With train: store for candidates.", path=True),
     Argument(
         "grasps",
         "0",
@@ -94,8 +95,11 @@ _GRASP = (
 )
 _TRAIN = (
     Argument("episodes", "episodes", "Folder of recorded episodes to watch.", path=True),
-    Argument("models", "models", "Model store to publish in.", path=True),
-    Argument("preset", "compact", "Training preset: a name, or a .yaml file.", path=True),
+    Argument(
+        "model", "", "To begin with: a model or a store, or a released model's name; by default the newest.", path=True
+    ),
+    Argument("candidates", "candidates", "Store for candidates; none is put in force.", path=True),
+    Argument("preset", "finetune", "Training preset: a name, or a .yaml file.", path=True),
     *_EVERY,
 )
 _REPLAY = (
@@ -117,8 +121,6 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     resets = simulated and not rehearsed
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
-    if _yes(a, "train") and a["trusted_keys"]:
-        raise InvalidInput("train is true, but the trainer signs nothing that it publishes: leave out trusted_keys")
     arm = arm_file(a["arm"] or (simulator if simulated else "generic"))
     driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
     agent = {
@@ -144,7 +146,7 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     if a["record"]:
         nodes.append(replace(_node("episode_logger", {"folder": a["record"]}), respawn=True))
     if _yes(a, "train"):
-        trainer = _node("trainer", {"episodes": a["record"], "models": model, "deploy": True})
+        trainer = _node("trainer", {"episodes": a["record"], "model": model, "candidates": a["candidates"]})
         nodes.append(replace(trainer, respawn=True))
     count = _number(a, "grasps", int)
     if a["result"] and not Path(a["result"]).parent.is_dir():
@@ -179,7 +181,8 @@ def collect(a: Mapping[str, str]) -> list[NodeDescription]:
 
 def train(a: Mapping[str, str]) -> list[NodeDescription]:
     """Learn from a folder of episodes that others write to."""
-    settings = {"episodes": a["episodes"], "models": a["models"], "preset": a["preset"]}
+    model = str(find_model(a["model"]) if a["model"] else released_models())
+    settings = {"episodes": a["episodes"], "model": model, "candidates": a["candidates"], "preset": a["preset"]}
     return _told([_node("trainer", settings)], a)
 
 

@@ -109,16 +109,21 @@ EPISODE_LOGGER = (
 )
 TRAINER = (
     Parameter("episodes", "episodes", "Folder of recorded episodes to watch.", path=True),
-    Parameter("models", "models", "Model store to publish in.", path=True),
-    Parameter("run", "training", "Folder of the training run: replay store, checkpoint, metrics.", path=True),
-    Parameter("preset", "compact", "Training preset: a name, or a .yaml file.", path=True),
+    Parameter(
+        "model", "", "To begin with: a model or a store, as the agent has it; empty: the released ones.", path=True
+    ),
+    Parameter("candidates", "candidates", "Store to publish in; not that of the agent.", path=True),
+    Parameter("run", "training", "Folder of the round under way: replay store, checkpoint, metrics.", path=True),
+    Parameter("preset", "finetune", "Training preset: a name, or a .yaml file.", path=True),
     Parameter("settings", "", "Changes to the preset, key=value with spaces between."),
     Parameter("min_episodes", 100, "Episodes before the first round.", 1, 2**31),
     Parameter("new_episodes", 50, "New episodes before each further round.", 1, 2**31),
-    Parameter("steps", 5000, "Gradient steps of a round.", 1, 2**31),
+    Parameter("steps", 0, "Gradient steps of a round; 0: the preset's.", 0, 2**31),
     Parameter("seed", 0, "Of weights and batches.", 0, 2**63 - 1),
     Parameter("period", 5.0, "Between two looks at the folder, s.", 0.1, 3600.0),
-    Parameter("deploy", False, "Ask the agent to load each new model."),
+    Parameter("hold_back", 0.2, "Share of the episodes to compare a candidate on.", 0.0, 0.9),
+    Parameter("simulate", 100, "Attempts in simulation to compare a candidate on; 0: none.", 0, 10**6),
+    Parameter("actors", 1, "Processes that collect in simulation beside the recorded episodes; 0: none.", 0, 64),
 )
 ATTEMPTS = (
     Parameter("count", 0, "Grasps to try; 0: no end.", 0, 10**9),

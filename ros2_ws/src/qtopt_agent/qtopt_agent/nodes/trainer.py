@@ -1,17 +1,17 @@
-"""Learns from the episodes that are recorded, and publishes a new model whenever a round of training has ended."""
+"""Learns from the episodes that are recorded, and publishes a candidate whenever a round of training has ended."""
 
 import time
 from pathlib import Path
 from typing import Any
 
-from qtopt_msgs.msg import TrainerStatus
-from qtopt_msgs.srv import LoadModel
+from qtopt_msgs.msg import ModelInfo, TrainerStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
+from qtopt_agent.models.released import find_model, released_models
 from qtopt_agent.nodes import diagnostics
 from qtopt_agent.nodes.qos import LATCHED
 from qtopt_agent.training.trainer import Trainer, TrainerSettings, TrainerState
@@ -27,7 +27,8 @@ class TrainerNode(Node):
         p = declare(self, settings.TRAINER)
         asked = TrainerSettings(
             Path(p["episodes"]),
-            Path(p["models"]),
+            find_model(p["model"]) if p["model"] else released_models(),
+            Path(p["candidates"]),
             Path(p["run"]),
             p["preset"],
             tuple(p["settings"].split()),
@@ -35,11 +36,13 @@ class TrainerNode(Node):
             p["new_episodes"],
             p["steps"],
             p["seed"],
+            p["hold_back"],
+            p["simulate"],
+            p["actors"],
         )
-        self._deploy = p["deploy"]
         self._trainer = Trainer(asked, self._published)
         self._out = self.create_publisher(TrainerStatus, topics.TRAINER, LATCHED)
-        self._agent = self.create_client(LoadModel, topics.LOAD_MODEL)
+        self.create_subscription(ModelInfo, topics.MODEL, self._on_model, LATCHED)
         self.create_timer(p["period"], self._trainer.tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.create_timer(1.0, self._tell, clock=Clock(clock_type=ClockType.STEADY_TIME))
         diagnostics.Diagnostics(self, "training", self._diagnose)
@@ -48,25 +51,15 @@ class TrainerNode(Node):
         self._tell()
 
     def stop(self) -> bool:
-        """End a round under way; its checkpoint is kept."""
+        """End a round under way."""
         self._trainer.stop()
         return True
 
-    def _published(self, folder: Path) -> None:
-        self.get_logger().info(f"published {folder}")
-        if not self._deploy:
-            return
-        if self._agent.service_is_ready():
-            self._agent.call_async(LoadModel.Request(folder=str(folder.absolute()))).add_done_callback(self._loaded)
-        else:
-            self.get_logger().warning("no agent answers: it goes on with the model that it has")
+    def _on_model(self, message: Any) -> None:
+        self._trainer.running = message.version
 
-    def _loaded(self, future: Any) -> None:
-        answer = future.result()
-        if answer.success:
-            self.get_logger().info(f"the agent decides with {answer.model.version}")
-        else:
-            self.get_logger().error(f"the agent keeps {answer.model.version}: {answer.message}")
+    def _published(self, folder: Path) -> None:
+        self.get_logger().info(f"candidate {folder}: qtopt models promote {folder} --store ... puts it in force")
 
     def _tell(self) -> None:
         progress = self._trainer.progress

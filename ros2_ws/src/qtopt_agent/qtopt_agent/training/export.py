@@ -35,6 +35,8 @@ def export_run(
             "episodes": state["episodes"],
             "preset": preset.to_json(),
         }
+        if state.get("init"):
+            training["init"] = state["init"]
     except (KeyError, TypeError, RuntimeError, OSError) as error:
         raise IncompatibleModel(f"{run} is not a complete run of preset {preset.profile}: {error}") from error
     name = maximizer or preset.maximizer.kind

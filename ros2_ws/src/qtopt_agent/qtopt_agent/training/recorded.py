@@ -1,11 +1,11 @@
 """Folders of recorded episodes that a run learns from: what of each batch is theirs, and what the agent saw in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qtopt_agent.core.episode import Episode
-from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.reader import find_episodes, read_episode
@@ -59,15 +59,25 @@ def shares_of(folders: Sequence[Folder], simulated: float) -> list[float]:
     return [left / without if folder.share is None else folder.share for folder in folders]
 
 
-def learning_episodes(folder: Path, profile: Profile, hold_back: float) -> Iterator[Episode]:
+def learning_episodes(
+    folder: Path, profile: Profile, hold_back: float, skipped: Callable[[str], object] | None = None
+) -> Iterator[Episode]:
     """The episodes below `folder` as an agent of `profile` saw them, but for the share that is held back.
 
-    Raises InvalidInput on one that was recorded for another profile, CorruptEpisode as `read_episode`.
+    What cannot be used is left out where `skipped` is there to be told why. Otherwise raises InvalidInput on an episode
+    that was recorded for another profile, CorruptEpisode as `read_episode`.
     """
     for path in find_episodes(folder):
-        episode = read_episode(path)
-        if not held_back(episode.episode_id, hold_back):
-            yield as_seen(episode, profile)
+        try:
+            episode = read_episode(path)
+            seen = None if held_back(episode.episode_id, hold_back) else as_seen(episode, profile)
+        except QtoptError as error:
+            if skipped is None:
+                raise
+            skipped(str(error))
+            continue
+        if seen is not None:
+            yield seen
 
 
 def as_seen(episode: Episode, profile: Profile) -> Episode:

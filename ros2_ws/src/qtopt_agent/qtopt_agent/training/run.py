@@ -56,7 +56,8 @@ class Training:
 
     `episodes` are folders of recorded episodes to learn from, but for the share `hold_back` of them. `collect` says
     whether actors add new ones to the replay; by default a new run collects and a resumed one goes on as it was.
-    `init` is a model's folder, with whose weights the run begins.
+    `init` is a model's folder, with whose weights the run begins. `skipped` is told of episodes that cannot be read;
+    without it the first of them is an error.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Training:
         resume: bool = False,
         hold_back: float = 0.0,
         init: Path | None = None,
+        skipped: Callable[[str], object] | None = None,
         report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
     ) -> None:
         """Raises InvalidInput where `out` holds a run already and `resume` is not set, or the other way round.
@@ -125,7 +127,7 @@ class Training:
             print(self.store.damage, file=sys.stderr)
         self._feed = Feed(self.learner, self.store, self._rng, self._shares)
         if not resume:
-            self._read(episodes, profile, hold_back)
+            self._read(episodes, profile, hold_back, skipped)
         if not self._collect and self.store.transitions() == 0:
             where = ", ".join(str(folder.path) for folder in episodes) or out
             raise InvalidInput(f"{where} holds no episodes to learn from")
@@ -209,10 +211,16 @@ class Training:
         recorded = saved.get("recorded", {"episodes": 0, "shares": []})
         self._recorded, self._shares = recorded["episodes"], recorded["shares"]
 
-    def _read(self, folders: Sequence[Folder], profile: Profile, hold_back: float) -> None:
+    def _read(
+        self,
+        folders: Sequence[Folder],
+        profile: Profile,
+        hold_back: float,
+        skipped: Callable[[str], object] | None,
+    ) -> None:
         executed = self.preset.replay.recorded_actions == "executed"
         for number, folder in enumerate(folders):
-            for episode in learning_episodes(folder.path, profile, hold_back):
+            for episode in learning_episodes(folder.path, profile, hold_back, skipped):
                 self.store.append(episode, RECORDED + number, executed)
                 self._recorded += 1
         if self.store.episodes_held < self.store.episodes_added:

@@ -1,4 +1,4 @@
-"""Watches a folder of episodes, and has a process train and publish a model when there are enough new ones."""
+"""Watches a folder of episodes, and has a process make a candidate of the running model once there are enough."""
 
 import json
 import signal
@@ -11,11 +11,14 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.episodes.reader import find_episodes
-from qtopt_agent.training.offline import Round, used_episodes
+from qtopt_agent.models.manifest import MANIFEST
+from qtopt_agent.models.store import model_in
+from qtopt_agent.training.offline import Round
 
-PATIENCE = 20.0  # s for a round to write its checkpoint when it is told to end
+PATIENCE = 20.0  # s for a round to end when it is told to
+COUNT = "episodes.txt"  # in the trainer's folder: how many there were when the last round began
 
 
 class TrainerState(IntEnum):
@@ -29,22 +32,32 @@ class TrainerState(IntEnum):
 
 @dataclass(frozen=True)
 class TrainerSettings:
-    """min_episodes: before the first round. new_episodes: before each further one. steps: gradient steps a round."""
+    """episodes: folder to watch. model: the one to begin with, or its store. candidates: store to publish in.
+
+    min_episodes: before the first round. new_episodes: before each further one. The others are those of Round.
+    """
 
     episodes: Path
-    models: Path
+    model: Path
+    candidates: Path
     run: Path
-    preset: str = "compact"
+    preset: str = "finetune"
     settings: tuple[str, ...] = ()
     min_episodes: int = 100
     new_episodes: int = 50
-    steps: int = 5_000
+    steps: int = 0
     seed: int = 0
+    hold_back: float = 0.2
+    simulate: int = 0
+    actors: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("min_episodes", "new_episodes", "steps"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for name, least in {"min_episodes": 1, "new_episodes": 1, "steps": 0, "simulate": 0, "actors": 0}.items():
+            if getattr(self, name) < least:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected {least} or more")
+        store = self.model if not (self.model / MANIFEST).exists() else self.model.resolve().parent
+        if self.candidates.resolve() == store.resolve():
+            raise InvalidInput(f"candidates is {self.candidates}, the store of the models that run: expected another")
 
 
 @dataclass(frozen=True)
@@ -61,12 +74,17 @@ class Progress:
 
 
 class Trainer:
-    """Call `tick` every few seconds. `published` is told the folder of each new model, in another thread."""
+    """Call `tick` every few seconds. `published` is told the folder of each candidate, in another thread.
+
+    running: the version that the agent decides with, once it is known; a round begins with that, else with the one in
+    force in the store.
+    """
 
     def __init__(self, settings: TrainerSettings, published: Callable[[Path], None] = lambda folder: None) -> None:
         self._settings, self._published = settings, published
+        self.running = ""
         self._progress = Progress()
-        self._used = used_episodes(settings.run)  # at the beginning of the last round
+        self._used = _read_count(settings.run / COUNT)  # at the beginning of the last round
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -93,7 +111,7 @@ class Trainer:
         return self._progress
 
     def stop(self) -> None:
-        """End a round under way; its checkpoint is kept, and the next round goes on from there."""
+        """End a round under way; nothing of it is kept."""
         if self._process is None or self._reader is None:
             return
         for number in (signal.SIGINT, signal.SIGKILL):
@@ -108,11 +126,28 @@ class Trainer:
     def _begin(self, count: int) -> None:
         s = self._settings
         s.run.mkdir(parents=True, exist_ok=True)
+        (s.run / COUNT).write_text(f"{count}\n", encoding="utf-8")
         version = f"{Path(s.preset).stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        try:
+            incumbent = self._incumbent()
+        except QtoptError as error:
+            self._change(state=TrainerState.FAILED, text=str(error))
+            return
         order = Round(
-            str(s.episodes), str(s.run), str(s.models), version, s.preset, s.steps, settings=s.settings, seed=s.seed
+            str(s.episodes),
+            str(s.run),
+            str(incumbent),
+            str(s.candidates),
+            version,
+            s.preset,
+            s.steps,
+            s.settings,
+            s.seed,
+            s.hold_back,
+            s.simulate,
+            s.actors,
         )
-        self._change(state=TrainerState.TRAINING, text=f"learning from {count} episodes")
+        self._change(state=TrainerState.TRAINING, text=f"learning from {count} episodes, beginning with {incumbent}")
         self._process = subprocess.Popen(
             order.command(),
             stdin=subprocess.DEVNULL,
@@ -124,6 +159,13 @@ class Trainer:
         self._reader = threading.Thread(target=self._follow, args=(self._process,), name="round", daemon=True)
         self._reader.start()
 
+    def _incumbent(self) -> Path:
+        """The model that the agent runs, as far as is known."""
+        model = self._settings.model
+        store = model.resolve().parent if (model / MANIFEST).exists() else model
+        named = store / self.running
+        return named if self.running and (named / MANIFEST).exists() else model_in(model)
+
     def _follow(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout and process.stderr
         errors: list[str] = []
@@ -134,8 +176,8 @@ class Trainer:
         code = process.wait()
         drain.join(timeout=1.0)
         if code == 0:
-            self._published(self._settings.models / self._progress.version)
-            self._change(state=TrainerState.WAITING, text=f"published {self._progress.version}")
+            self._published(self._settings.candidates / self._progress.version)
+            self._change(state=TrainerState.WAITING)
         elif code in (130, -signal.SIGINT, -signal.SIGKILL):
             self._change(state=TrainerState.WAITING, text="the round was stopped")
         else:
@@ -146,12 +188,24 @@ class Trainer:
         if "published" in said:
             self._change(version=said["published"])
         elif "publishing" in said:
-            self._change(state=TrainerState.PUBLISHING, steps=said["steps"], text=f"testing {said['publishing']}")
+            self._change(state=TrainerState.PUBLISHING, steps=said["steps"], text=f"comparing {said['publishing']}")
         elif "skipped" in said:
             self._change(text=f"{said['skipped']} episodes cannot be learned from, such as: {said['why']}")
+        elif "compared" in said:
+            self._change(text=said["text"])
         else:
             self._change(**said)
 
     def _change(self, **values: Any) -> None:
         with self._lock:
             self._progress = replace(self._progress, **values)
+
+
+def _read_count(file: Path) -> int:
+    """Raises InvalidInput where the file holds something else."""
+    if not file.exists():
+        return 0
+    text = file.read_text(encoding="utf-8").strip()
+    if not text.isdigit():
+        raise InvalidInput(f"{file} holds {text[:100]!r}, expected a number of episodes")
+    return int(text)
