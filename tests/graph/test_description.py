@@ -85,7 +85,9 @@ def test_a_released_model_goes_by_its_name():
 def test_recording_and_training_are_added_where_asked():
     nodes = graph(simulator="mujoco", record="e", train="true")
     assert {"episode_logger", "trainer"} <= nodes.keys()
-    assert nodes["trainer"].parameters["episodes"] == nodes["episode_logger"].parameters["folder"] == "e"
+    trainer, agent = nodes["trainer"].parameters, nodes["agent"].parameters
+    assert trainer["episodes"] == nodes["episode_logger"].parameters["folder"] == "e"
+    assert trainer["model"] == agent["model"] and trainer["candidates"] == "candidates"
     with pytest.raises(InvalidInput, match="record"):
         graph(simulator="mujoco", train="true")
 
@@ -140,7 +142,6 @@ def test_simulated_time_is_for_all_but_the_one_that_makes_it():
         ({"arm": "no_such_arm"}, "no_such_arm"),
         ({"arm": "generic", "result": "/nowhere/result.json"}, "/nowhere/result.json"),
         ({"arm": "generic", "params": "missing.yaml"}, "missing.yaml"),
-        ({"arm": "generic", "train": "true", "record": "x", "trusted_keys": "keys"}, "signs nothing"),
         ({"arm": "generic"}, r"workspace\.low is missing"),
         ({"simulator": "mujoco", "model": "no_such_model"}, "no_such_model"),
         ({"simulator": "mujoco", "model": str(Path(__file__).parent)}, "tests/graph.*model:=FOLDER"),

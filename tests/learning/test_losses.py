@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from qtopt_agent.learning.losses import HUBER_THRESHOLD, LOSSES, auxiliary_loss, cross_entropy
+from qtopt_agent.learning.losses import HUBER_THRESHOLD, LOSSES, auxiliary_loss, cross_entropy, mask_loss
 
 
 def test_the_bellman_loss_is_cross_entropy_and_not_squared_error():
@@ -38,3 +38,25 @@ def test_huber_is_squared_below_its_threshold_and_linear_above():
 
 def test_the_squared_loss_is_the_square_of_the_error_in_q():
     assert LOSSES["squared"](torch.zeros(1), torch.tensor([0.75])).item() == pytest.approx(0.25**2)
+
+
+def test_rows_of_which_nothing_is_known_change_no_loss_and_have_no_gradient():
+    predicted, wanted = torch.randn(4, 2, requires_grad=True), torch.zeros(4, 2)
+    wanted[1:3] = torch.nan
+    loss = auxiliary_loss(predicted, wanted)
+    assert loss.item() == pytest.approx(auxiliary_loss(predicted[[0, 3]], torch.zeros(2, 2)).item())
+    loss.backward()
+    assert (predicted.grad.abs().sum(1) > 0).tolist() == [True, False, False, True]
+    logits, mask = torch.randn(4, 2, 2, requires_grad=True), torch.full((4, 2, 2), 255, dtype=torch.uint8)
+    known = torch.tensor([True, False, False, True])
+    loss = mask_loss(logits, mask, known)
+    assert loss.item() == pytest.approx(mask_loss(logits[known], mask[known], torch.ones(2, dtype=torch.bool)).item())
+    loss.backward()
+    assert (logits.grad.abs().sum((1, 2)) > 0).tolist() == known.tolist()
+
+
+def test_a_batch_without_any_known_row_has_a_loss_of_nothing():
+    predicted = torch.randn(3, 2, requires_grad=True)
+    assert auxiliary_loss(predicted, torch.full((3, 2), torch.nan)).item() == 0
+    nothing = torch.zeros(3, dtype=torch.bool)
+    assert mask_loss(torch.randn(3, 2, 2), torch.zeros(3, 2, 2, dtype=torch.uint8), nothing).item() == 0

@@ -20,6 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_shipped_presets_load():
     published = {"paper", "compact", "detailed", "lowdim", "q2opt", "ddpg", "naf", "dqn", "qtopt-v2", "qtopt-v3"}
+    published |= {"finetune"}
     assert published == set(preset_names())
     for name in preset_names():
         get_profile(load_preset(name).profile)

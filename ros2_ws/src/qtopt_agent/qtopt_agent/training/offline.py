@@ -26,6 +26,7 @@ from qtopt_agent.training.recorded import Folder
 from qtopt_agent.training.run import Training
 
 Report = Callable[[dict[str, Any]], None]
+_AUTOGROUP = Path("/proc/self/autogroup")
 ROUND = "round"  # in the trainer's folder: the run under way
 
 
@@ -113,10 +114,10 @@ def _train(order: Round, run: Path, report: Report) -> Path:
 
 
 def give_way() -> None:
-    """Run only when nobody else wants to: a core's time goes to the agent, whatever is learned."""
+    """Leave the cores to whoever wants them, above all to the agent: this process, and those that it starts."""
     os.nice(19)
-    if hasattr(os, "sched_setscheduler"):  # Linux
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if _AUTOGROUP.exists():  # a session of its own has a share of its own, in which niceness alone changes nothing
+        _AUTOGROUP.write_text("19")
 
 
 def main() -> int:
