@@ -12,21 +12,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.core.profile import DETAILED, LOWDIM
+from qtopt_agent.core.profile import COMPACT, DETAILED, LOWDIM
 from qtopt_agent.episodes.reader import iter_episodes
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.learning.checkpoint import load_checkpoint, save_checkpoint
 from qtopt_agent.learning.preset import Preset, load_preset
 from qtopt_agent.replay.episode_files import guarded
-from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, RECORDED
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
 from qtopt_agent.training import run as training_run
 from qtopt_agent.training.actors import Result
+from qtopt_agent.training.export import export_run
+from qtopt_agent.training.initial import in_cell_of
 from qtopt_agent.training.recorded import Folder
 from qtopt_agent.training.run import Training
 from qtopt_agent.training.worker import Order
@@ -319,3 +322,57 @@ def test_orders_with_the_same_weights_explore_alike_so_that_a_batch_decides_for_
         explored.append(training._next_order().epsilon)
     assert len(set(explored[:5])) == len(set(explored[5:])) == 1
     assert explored[0] > explored[5]
+
+
+def exported(run: Path, folder: Path) -> Path:
+    (run / "commands.txt").write_text("")
+    return export_run(run, folder / "models", "first", 16, 4, 2)
+
+
+def test_a_run_may_begin_with_a_models_weights_and_explores_with_them_at_once(run, tmp_path):
+    model = exported(run, tmp_path)
+    training = Training(small(steps=31), tmp_path / "run", seed=8, actors=1, init=model)
+    weights = load_file(model / "q.safetensors")
+    assert all(torch.equal(weights[name], value) for name, value in training.learner.network.state_dict().items())
+    assert all(torch.equal(weights[name], value) for name, value in training.learner.acting.state_dict().items())
+    training._ordered = 6  # as many scripted ones as the preset asks for
+    assert training._next_order().weights is not None
+    resumed = Training(small(steps=31), tmp_path / "run", resume=True, actors=1)
+    resumed._ordered = 6
+    assert resumed._next_order().weights is not None
+
+
+def test_a_model_that_does_not_fit_is_refused_and_named(run, published, tmp_path):
+    with pytest.raises(IncompatibleModel, match="untrained is of profile compact, expected lowdim"):
+        Training(small(), tmp_path / "run", init=published)
+    model = exported(run, tmp_path)
+    preset = small().changed(cell="d435_wrist")
+    with pytest.raises(IncompatibleModel, match=r"first is of another cell: .*jaw"):
+        Training(preset, tmp_path / "run", init=model)
+    with pytest.raises(IncompatibleModel, match=r"q_function\.kind is scalar, this run's is quantile"):
+        Training(small(q_function="quantile"), tmp_path / "run", init=model)
+    (model / "q.safetensors").write_bytes((model / "q.safetensors").read_bytes()[:-1] + b"x")
+    with pytest.raises(IncompatibleModel, match="sha256"):
+        Training(small(), tmp_path / "run", init=model)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_a_preset_without_a_cell_gets_the_models_and_another_profile_is_named(published):
+    assert in_cell_of(load_preset("compact"), published).cell == COMPACT.cell
+    with pytest.raises(InvalidInput, match=r"of profile compact, the preset of lowdim: .* --set profile=compact"):
+        in_cell_of(load_preset("lowdim"), published)
+
+
+def test_recorded_and_simulated_episodes_are_mixed_and_a_resumed_run_goes_on_so(tmp_path, recorded):
+    mixed = small(steps=10, min_episodes=2, scripted_episodes=2, simulation_share=0.4, episodes_per_1000_steps=0.0)
+    training = Training(mixed, tmp_path, actors=1, episodes=[Folder(recorded)])
+    assert training.run().steps == 10
+    assert training.store.transitions(RECORDED) > 0 and training.store.episodes_added >= 5 + 2
+    resumed = Training(mixed.changed(steps=12), tmp_path, actors=1, resume=True)
+    assert resumed._feed.shares()[RECORDED] == pytest.approx(0.6) and resumed._due() == 2
+    assert resumed.run().steps == 12
+
+
+def test_recorded_episodes_that_do_not_fit_the_replay_are_an_error(tmp_path, recorded):
+    with pytest.raises(InvalidInput, match=r"setting replay.capacity is 25, expected more frames than the 5 recorded"):
+        Training(small(capacity=25), tmp_path, actors=0, episodes=[Folder(recorded)], collect=False)

@@ -200,6 +200,29 @@ def check_models_are_changed_while_it_runs_and_bad_ones_kept_out():
         assert client.steps[-1].model_version == "second"
 
 
+def check_a_promotion_and_a_rollback_are_followed_while_it_grasps():
+    from qtopt_agent.models.promotion import promote, roll_back  # torch, which takes seconds, before there is an arm
+
+    candidate = made("second")
+    made("first")
+    with agent() as client:
+        store = client.root / "store"
+        until(lambda: client.models, "the model is told")
+        changes = {"second": lambda: promote(candidate, store, "test"), "first": lambda: roll_back(store, "test")}
+        for version, change in changes.items():
+            handle = client.send(max_steps=20)
+            change()
+            for _ in range(60):
+                ended = result(handle.get_result_async(), 60.0)
+                assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended
+                if client.models[-1].version == version:
+                    break
+                handle = client.send(max_steps=20)
+            assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
+            assert client.steps[-1].model_version == version, client.models
+        assert {step.model_version for step in client.steps} == {"first", "second"}
+
+
 def check_a_lifecycle_manager_may_take_agent_and_driver_down_and_up_again():
     with agent() as client:
         node = client.arm.node

@@ -38,7 +38,7 @@ def check_every_node_says_how_it_does():
             "simulator": {},
             "stop_guard": arm,
             "success_detector": {},
-            "trainer": {"episodes": str(root / "episodes"), "models": str(root / "store"), "run": str(root / "run")},
+            "trainer": {"episodes": str(root / "episodes"), "model": str(root / "store"), "run": str(root / "run")},
         }
         with running(*nodes.items()):
             until(lambda: heard.statuses.keys() >= nodes.keys(), "diagnostics of all nodes")
