@@ -50,10 +50,10 @@ def split(
     share: Annotated[float, typer.Option(min=0, max=1, help="Share of the episodes to hold back.")] = 0.2,
     json_file: JsonFile = None,
 ) -> None:
-    """Show which episodes are held back from learning, to compare models on.
+    """Show which episodes are held back from learning.
 
-    A hash of its id puts each on its side, where it stays whatever is recorded later: as in `qtopt train` and `qtopt
-    models compare` with the same --hold-back.
+    Models are compared on them. A hash of its id puts each on its side, where it stays whatever is recorded later: as
+    in `qtopt train` and `qtopt models compare` with the same --hold-back.
     """
     from qtopt_agent.episodes.split import held_back
     from qtopt_agent.episodes.statistics import attempted, counted
@@ -68,9 +68,10 @@ def split(
 
 
 def stats(folder: Folder, json_file: JsonFile = None) -> None:
-    """Count episodes: by policy, model, label and outcome, with success rates.
+    """Count episodes, with success rates.
 
-    Intervals are Wilson's, 95 %. What was cut short has no outcome and counts in no rate.
+    By policy, model, author of the label and outcome. Intervals are Wilson's, 95 %. What was cut short has no outcome
+    and counts in no rate.
     """
     from qtopt_agent.episodes.statistics import GROUPS, attempted, counted, grouped
 

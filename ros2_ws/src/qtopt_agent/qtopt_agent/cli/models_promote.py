@@ -59,7 +59,7 @@ def promote(
     who: Who = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Put a candidate in force that has won against the model in force.
+    """Put a candidate in force that has won.
 
     Compares them with --episodes; otherwise what `compare` or the trainer found counts, if it is about these two. It is
     copied into the store, and an agent that watches the store follows. Exit code 1 where it did not win.
@@ -105,7 +105,7 @@ def history(
     store: Annotated[Path, typer.Argument(help="Store that the agent watches: a folder of models.")],
     json_file: JsonFile = None,
 ) -> None:
-    """List every change of what is in force, oldest first: who, when, why, and what was found."""
+    """List every change of what is in force: who, when and why."""
     from qtopt_agent.models import promotion
 
     changes = promotion.history(store)
