@@ -31,9 +31,6 @@ FILE_NAME = "comparison.json"
 MIN_EPISODES, MIN_OF_EACH = 30, 5
 """Attempts held back, and of those that succeeded and that failed, below which nothing is said of a candidate."""
 
-RANKING_MARGIN = 0.02
-"""The area under the ROC curve may be so much smaller, at worst, with 95 % certainty."""
-
 SIMULATION_MARGIN = 0.05
 """The success rate in simulation may be so much smaller, at worst, with 95 % certainty."""
 
@@ -89,9 +86,9 @@ def compare(
 ) -> Comparison:
     """Compare two models on the share of the episodes that is held back and, if asked for, in `simulate` attempts.
 
-    The candidate wins where its log loss is smaller with 95 % certainty, its ranking not worse by more than 0.02, and
-    its success in simulation not worse by more than 0.05. Raises InvalidInput where nothing is held back,
-    IncompatibleModel where a model is damaged.
+    The candidate wins where its log loss is smaller and its ranking better, each with 95 % certainty, and its success
+    in simulation not worse by more than 0.05. The loss alone would be won by any shift of Q towards the arm's success
+    rate. Raises InvalidInput where nothing is held back, IncompatibleModel where a model is damaged.
     """
     names, hashes = [], []
     for folder in (incumbent, candidate):
@@ -126,10 +123,10 @@ def _against(
             f"its log loss is not smaller with 95 % certainty: {loss.candidate:.4f}, the incumbent's "
             f"{loss.incumbent:.4f}"
         )
-    if ranked is not None and ranked.low <= -RANKING_MARGIN:
+    if ranked is not None and ranked.low <= 0:
         yield (
-            f"it may rank outcomes worse: area under the curve {ranked.candidate:.3f}, the incumbent's "
-            f"{ranked.incumbent:.3f}, 95 % sure of {ranked.low:+.3f} only"
+            f"it does not rank outcomes better with 95 % certainty: area under the curve {ranked.candidate:.4f}, the "
+            f"incumbent's {ranked.incumbent:.4f}"
         )
     if simulated is not None and simulated.low <= -SIMULATION_MARGIN:
         yield (
