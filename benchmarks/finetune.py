@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--record", type=int, default=300)
-    parser.add_argument("--steps", type=int, default=3_000)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--grasps", type=int, default=300)
     parser.add_argument("--simulate", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
