@@ -24,7 +24,6 @@ STANDALONE = SOURCES / "qtopt_agent" / "standalone" / "rclpy"
 FOLDERS = ("nodes", "graph", "speed")  # that may import rclpy and messages
 KINDS = {"msg": "", "srv": "_Request", "action": "_Goal"}
 NOT_STANDALONE = {  # where these are not installed, nothing imports them
-    "nodes/tip_pose.py": ("tf2_ros",),
     "nodes/pictures.py": ("cv_bridge",),
     "graph/ros_launch.py": ("launch", "launch_ros"),
 }

@@ -74,6 +74,23 @@ def test_a_real_arm_has_a_camera_and_a_success_detector_and_is_armed_by_a_person
         graph(arm="ur_servo", params=params({**BOX, "arm_on_start": True}))
 
 
+@pytest.mark.parametrize(("twin", "servo"), [("panda", ""), ("ur5e", "servo_node")])
+def test_a_twin_is_a_real_arm_with_a_cell_for_all_but_the_one_that_moves_it(twin, servo):
+    nodes = graph(twin=twin, objects="test", clutter="2-4", seed="7")
+    assert nodes.keys() == {"twin", "arm_driver", "stop_guard", "agent", "success_detector"}
+    assert nodes["agent"].parameters["judge"] == "success_detector/judge"
+    driver = nodes["arm_driver"].parameters
+    assert Path(driver["cell"]).is_file() and driver["output.servo"] == servo
+    assert {driver["cell"]} == {nodes[name].parameters["cell"] for name in ("twin", "agent", "stop_guard")}
+    assert {node.parameters["image_topic"] for node in nodes.values() if "image_topic" in node.parameters} == {
+        "camera/color/image_raw"
+    }
+    told = nodes["twin"].parameters
+    assert (told["twin"], told["objects"], told["clutter"], told["seed"]) == (twin, "test", [2, 4], 7)
+    with pytest.raises(InvalidInput, match="twin is 'panda', simulator is 'mujoco'"):
+        graph(twin="panda", simulator="mujoco")
+
+
 def test_a_released_model_goes_by_its_name():
     assert graph(simulator="mujoco", model="compact-1")["agent"].parameters["model"] == str(
         released_models() / "compact-1"
@@ -254,11 +271,11 @@ def test_in_a_namespace_every_node_has_its_name_and_its_clock_there():
 
 
 def test_every_name_of_ours_is_relative():
-    """But for /diagnostics, which all robots share; each tells there who it is."""
+    """But for those of ROS 2 that all robots share; each tells there who it is."""
     names = [value for name, value in vars(topics).items() if name.isupper()]
     names += [each.default for table in settings.NODES.values() for each in table if each.name.endswith("topic")]
     names += [each.default for each in ARM_PARAMETERS if each.name == "gripper.name"]
-    assert [name for name in names if name.startswith("/")] == ["/diagnostics"]
+    assert {name for name in names if name.startswith("/")} == {"/diagnostics", "/tf", "/tf_static"}
     for file in shared("config/arms").glob("*.yaml"):
         assert not any(str(value).startswith("/") for value in read_parameters(file).values()), file
 

@@ -21,9 +21,17 @@ def test_the_profiles_that_are_promised_are_there():
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
 def test_a_profile_is_valid_once_a_workspace_or_a_cell_is_given(file):
     given = read_parameters(file)
-    profile = arm_profile(given if "cell" in given else given | BOX)
+    simulated = "workspace.low" in given
+    profile = arm_profile(given if simulated else given | BOX)
     assert profile.rate >= 50
-    assert profile.driver.step.workspace.high == ((0.16, 0.16, 0.24) if "cell" in given else (0.2, 0.2, 0.3))
+    assert profile.driver.step.workspace.high == ((0.16, 0.16, 0.24) if simulated else (0.2, 0.2, 0.3))
+
+
+@pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
+def test_a_profile_names_its_cell_and_leaves_the_jaw_and_the_floor_to_it(file):
+    given = read_parameters(file)
+    assert given["cell"] in cell_names()
+    assert not {"floor_height", "gripper.open_aperture"} & given.keys()
 
 
 @pytest.mark.parametrize("cell", cell_names())
@@ -58,6 +66,7 @@ def test_whole_numbers_are_fine_where_floats_are_meant():
         ({"limits.speed": True}, "limits.speed is True"),
         ({"limits.sped": 1.0}, "limits.sped"),
         ({"output.type": "joint"}, "output.type is 'joint'"),
+        ({"output.type": "pose", "output.servo": "servo_node"}, "output.servo is 'servo_node', output.type pose"),
         ({"gripper.interface": "vacuum"}, "gripper.interface is 'vacuum'"),
         ({"gripper.open_position": 0.0}, "the same"),
         ({"workspace.low": [0.3, 0.0, 0.0]}, "workspace box"),

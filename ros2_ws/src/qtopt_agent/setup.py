@@ -49,6 +49,7 @@ NODES = (
     "stop_guard",
     "success_detector",
     "trainer",
+    "twin",
 )
 # `ros2 run` finds nodes as programs; where ROS 2 is not installed, `qtopt launch` starts the modules themselves.
 programs = [f"{node} = qtopt_agent.graph.program:main" for node in NODES] if "AMENT_PREFIX_PATH" in os.environ else []
@@ -71,6 +72,7 @@ setup(
         ("share/qtopt_agent/config", ["config/sros2_policy.xml"]),
         ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
         ("share/qtopt_agent/config/cells", sorted(glob("config/cells/*.yaml"))),
+        ("share/qtopt_agent/config/twins", sorted(glob("config/twins/*.yaml"))),
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),
         *((f"share/qtopt_agent/{model}", sorted(glob(f"{model}/*"))) for model in sorted(glob("models/*"))),
     ],

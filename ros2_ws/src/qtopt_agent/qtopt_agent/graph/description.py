@@ -22,6 +22,9 @@ from qtopt_agent.standalone.processes import NodeDescription
 ENDING = ("attempts", "cycle", "replay")
 
 
+PROFILES = {"none": "generic", "panda": "franka_cartesian", "ur5e": "ur_servo"}  # of arms, by their twin's name
+
+
 @dataclass(frozen=True)
 class Argument:
     """A launch argument; its value is text. choices: all there are; empty for any. path: in it ~ is the home folder."""
@@ -50,6 +53,12 @@ _GRASP = (
         "simulator", "none", "Where the arm is: none (a real one), mujoco, or gazebo.", ("none", "mujoco", "gazebo")
     ),
     Argument(
+        "twin",
+        "none",
+        "A stranger's arm, panda or ur5e, in the place of arm and camera; with simulator:=none and robosuite's models.",
+        ("none", "panda", "ur5e"),
+    ),
+    Argument(
         "arm", "", "Profile in config/arms, or a file; by default the simulator's, for a real arm generic.", path=True
     ),
     Argument("camera", "realsense", "Real arm only.", ("realsense", "v4l2", "folder", "video", "none")),
@@ -76,19 +85,25 @@ _GRASP = (
     Argument(
         "objects",
         "held-out",
-        "Simulators: a split of shape families, as train or held-out, or a folder of meshes.",
+        "Simulators and twins: a split of shape families, as train or held-out, or a folder of meshes.",
         path=True,
     ),
-    Argument("clutter", "", "Simulators: objects in the bin, a number or fewest-most as in 1-5; by default 1, or 5."),
+    Argument(
+        "clutter",
+        "",
+        "Simulators and twins: objects in the bin, a number or fewest-most as in 1-5; by default 1, or 5.",
+    ),
     Argument(
         "rehearse",
         "false",
         "mujoco: the world shows only what an arm shows, and has 5 objects unless clutter says otherwise.",
         _YES_NO,
     ),
-    Argument("truth", "", "rehearse: file for what the world really does, JSON lines, for a checker.", path=True),
+    Argument(
+        "truth", "", "rehearse and twin: file for what the world really does, JSON lines, for a checker.", path=True
+    ),
     Argument("cell", "", "mujoco: bin, jaw and camera, a name or a .yaml file; by default the arm's.", path=True),
-    Argument("seed", "0", "Of the simulators' objects, and of the cycle."),
+    Argument("seed", "0", "Of the objects of simulators and twins, and of the cycle."),
     Argument("speed", "1.0", "mujoco: simulated seconds in a second."),
     Argument("clock", "false", "mujoco: publish /clock, and have all nodes go by it, as always with gazebo.", _YES_NO),
     *_EVERY,
@@ -116,12 +131,14 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     rehearsed = _yes(a, "rehearse")
     if rehearsed and simulator != "mujoco":
         raise InvalidInput(f"rehearse is true, simulator is {simulator!r}: expected mujoco")
-    if a["truth"] and not rehearsed:
-        raise InvalidInput(f"truth is {a['truth']!r}: for rehearse:=true only")
+    if a["truth"] and not rehearsed and a["twin"] == "none":
+        raise InvalidInput(f"truth is {a['truth']!r}: for rehearse:=true and twins only")
     resets = simulated and not rehearsed
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
-    arm = arm_file(a["arm"] or (simulator if simulated else "generic"))
+    if simulated and a["twin"] != "none":
+        raise InvalidInput(f"twin is {a['twin']!r}, simulator is {simulator!r}: expected one of them to be none")
+    arm = arm_file(a["arm"] or (simulator if simulated else PROFILES[a["twin"]]))
     driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
     agent = {
         "autostart": True,
@@ -139,9 +156,12 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     elif simulator == "gazebo":
         nodes.insert(0, _node("gazebo", _objects(a)))
     else:
-        if a["camera"] in ("folder", "video") and not a["camera_device"]:
+        if a["twin"] != "none":
+            own = {"twin": a["twin"], "seed": _number(a, "seed", int), "truth": a["truth"]}
+            nodes.insert(0, _node("twin", _objects(a) | own))
+        elif a["camera"] in ("folder", "video") and not a["camera_device"]:
             raise InvalidInput(f"camera_device is empty, expected the path of a {a['camera']}")
-        if a["camera"] != "none":
+        elif a["camera"] != "none":
             nodes.insert(0, _node("camera", {"source": a["camera"], "device": a["camera_device"]}))
     if a["record"]:
         nodes.append(replace(_node("episode_logger", {"folder": a["record"]}), respawn=True))
@@ -160,6 +180,9 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
             nodes.append(_node("cycle", settings | {"recording": bool(a["record"])}))
     if a["cell"]:
         nodes = _in_cell(nodes, a["cell"])
+    elif a["twin"] != "none":
+        lab = {"cell": str(twin_cell(a["twin"])), "image_topic": topics.REALSENSE}
+        nodes = [replace(node, parameters=node.parameters | _known(node, lab)) for node in nodes]
     if simulator == "gazebo" or _yes(a, "clock"):
         nodes = [_with_clock(node, a) for node in nodes]
     nodes = _told(nodes, a, arm)
@@ -226,7 +249,8 @@ def _node(name: str, parameters: dict[str, Any] | None = None) -> NodeDescriptio
 
 
 def _objects(a: Mapping[str, str]) -> dict[str, Any]:
-    clutter = a["clutter"] or ("5" if _yes(a, "rehearse") else "1")
+    many = _yes(a, "rehearse") or a["twin"] != "none"
+    clutter = a["clutter"] or ("5" if many else "1")
     return {"objects": a["objects"], "clutter": list(parse_clutter(clutter))}
 
 
@@ -254,6 +278,11 @@ def _in_cell(nodes: Sequence[NodeDescription], name: str) -> list[NodeDescriptio
 def _known(node: NodeDescription, parameters: Mapping[str, Any]) -> dict[str, Any]:
     names = {parameter.name for parameter in NODES[node.name]}
     return {name: value for name, value in parameters.items() if name in names}
+
+
+def twin_cell(twin: str) -> Path:
+    """The file of a twin's cell, which is no cell to learn in."""
+    return shared(f"config/twins/{twin}.yaml")
 
 
 def _with_clock(node: NodeDescription, a: Mapping[str, str]) -> NodeDescription:

@@ -86,6 +86,14 @@ SIMULATOR = (
     Parameter("truth", "", "rehearse: file for where hand and objects really are, JSON lines.", path=True),
     Parameter("setpoint_timeout", 0.5, "The hand holds after this time without a set point, s.", 0.01, 10.0),
 )
+TWIN = (
+    *_arm(cell=""),
+    Parameter("twin", "panda", "The arm: panda or ur5e."),
+    *_OBJECTS,
+    Parameter("seed", 0, "Of objects, textures, light and noise.", 0, 2**63 - 1),
+    Parameter("camera_rate", 15.0, "Pictures per second, Hz, where the machine can draw so many.", 0.5, 60.0),
+    Parameter("truth", "", "File for where the objects truly are, a line of JSON each time; for a checker.", path=True),
+)
 SUCCESS_DETECTOR = (
     *_arm(image_topic=topics.IMAGE),
     Parameter("empty_aperture", _SUCCESS.empty_aperture, "A jaw that closes further holds nothing, m.", 0.0, 1.0),
@@ -187,6 +195,7 @@ NODES = {
     "stop_guard": STOP_GUARD,
     "success_detector": SUCCESS_DETECTOR,
     "trainer": TRAINER,
+    "twin": TWIN,
 }
 # What every node of ROS 2 has.
 EVERY_NODE = (

@@ -6,6 +6,7 @@ gripper.name. Any name can be remapped when a node is started.
 
 IMAGE = "camera/image_raw"  # sensor_msgs/Image, unless a profile says otherwise
 JOINT_STATES = "gripper/joint_states"  # sensor_msgs/JointState, from a simulator
+REALSENSE = "camera/color/image_raw"  # sensor_msgs/Image, as realsense2_camera publishes it in namespace camera
 GRIPPER_STATE = "gripper/state"  # qtopt_msgs/GripperState, from the arm driver
 POSE = "arm/pose"  # geometry_msgs/PoseStamped, measured; from the arm driver where it is told by tf
 TARGET_POSE = "arm/target_pose"  # geometry_msgs/PoseStamped: set point
@@ -19,6 +20,8 @@ EVENT = "qtopt/event"  # qtopt_msgs/EpisodeEvent
 MODEL = "qtopt/model"  # qtopt_msgs/ModelInfo, kept for late subscribers
 CYCLE = "qtopt/cycle"  # qtopt_msgs/CycleStatus, kept for late subscribers
 TRAINER = "qtopt/trainer"  # qtopt_msgs/TrainerStatus
+TF = "/tf"  # tf2_msgs/TFMessage: frames that move, of all robots
+TF_STATIC = "/tf_static"  # the same: frames that do not
 DIAGNOSTICS = "/diagnostics"  # diagnostic_msgs/DiagnosticArray, for all of ROS 2
 
 GRASP = "qtopt/grasp"  # action qtopt_msgs/Grasp

@@ -23,8 +23,10 @@ from qtopt_agent.nodes.driver_memory import DriverMemory
 from qtopt_agent.nodes.driver_reports import DriverReports
 from qtopt_agent.nodes.gripper import gripper_output
 from qtopt_agent.nodes.pictures import picture_type
-from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT
+from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT, SHARED_SENSOR
+from qtopt_agent.nodes.servo_switch import NoServo, ServoSwitch
 from qtopt_agent.nodes.strangers import StrangerWatch
+from qtopt_agent.nodes.tip_pose import TipPose
 from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.arm_profile import ArmProfile
 from qtopt_agent.safety.commands import CommandReport, DriverState, Setpoint
@@ -51,19 +53,19 @@ class ConfiguredDriver:
         self._gripper_states = self._publisher(GripperState, topics.GRIPPER_STATE, RELIABLE)
         self._gripper = gripper_output(node, profile.gripper)
         self._opened.callback(self._gripper.destroy)
+        self._servo = ServoSwitch(node, profile.servo) if profile.servo else NoServo()
+        self._opened.callback(self._servo.destroy)
         self.reports = DriverReports(node, profile, self.core, self._gripper, memory)
         self._opened.callback(self.reports.close)
         self._watch = StrangerWatch(node, profile.output_topic, (node.get_name(), "stop_guard"))
         images = profile.image_topic
         self._subscribe(picture_type(images), images, self._on_image, SENSOR, raw=True)  # for the stamp alone
-        self._subscribe(JointState, profile.joint_states_topic, self._on_joints, SENSOR)
+        self._subscribe(JointState, profile.joint_states_topic, self._on_joints, SHARED_SENSOR)
         self._subscribe(GraspCommand, topics.COMMAND, self._on_command, RELIABLE)
         self._subscribe(Bool, topics.GUARD, self._on_guard, RELIABLE)
         if profile.pose_topic:
             self._subscribe(PoseStamped, profile.pose_topic, self._on_pose, SENSOR)
         else:
-            from qtopt_agent.nodes.tip_pose import TipPose  # needs tf2_ros, which other profiles do without
-
             self._opened.callback(TipPose(node, profile.base_frame, profile.tip_frame, self._on_pose).destroy)
         for kind, name, answer in ((SetBool, topics.ARM, self._on_arm), (Trigger, topics.RESUME, self._on_resume)):
             self._opened.callback(node.destroy_service, node.create_service(kind, name, answer))
@@ -178,8 +180,8 @@ class ConfiguredDriver:
         if not self._memory.active:
             response.message = "the driver is not active"
             return response
-        if self._gripper.absent:
-            response.message = self._gripper.absent
+        if absent := self._gripper.absent or self._servo.absent:
+            response.message = absent
             logger.warning(f"{what}: {response.message}", throttle_duration_sec=2.0)
             return response
         try:
@@ -215,7 +217,7 @@ class ConfiguredDriver:
         self._memory.guard_trouble = "the stop guard is silent" if missed else ""
 
     def _armed_now(self, now: float) -> bool:
-        if self.core.state == DriverState.DISARMED and not self._gripper.absent:
+        if self.core.state == DriverState.DISARMED and not self._gripper.absent and not self._servo.absent:
             self.core.arm(now)
         return self.core.state != DriverState.DISARMED
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, PoseStamped, Quaternion, TwistStamped, Vector3
+from geometry_msgs.msg import Point, PoseStamped, Quaternion, Transform, TransformStamped, TwistStamped, Vector3
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, ModelInfo, SafetyStatus
 from rclpy.node import Node
@@ -18,6 +18,7 @@ from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.safety.commands import CommandReport, DriverState, MotionCommand, Setpoint
+from qtopt_agent.safety.frame_tree import FramePose, FrameTree
 from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.tool_pose import orientation_at
 
@@ -106,6 +107,28 @@ def pose_in(frame: str, message: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[
     if seconds(header.stamp) == 0:
         raise InvalidInput("a pose comes without a stamp: it is not taken for one")
     return pose_values(message)
+
+
+def hear_transforms(tree: FrameTree, message: Any, static: bool) -> None:
+    """Tell `tree` what tf2_msgs/TFMessage says. Raises InvalidInput on numbers that are none; the others are heard."""
+    refused = None
+    for each in message.transforms:
+        p, q = each.transform.translation, each.transform.rotation
+        stamp = np.inf if static else seconds(each.header.stamp)
+        try:
+            tree.hear(each.header.frame_id, each.child_frame_id, (p.x, p.y, p.z), (q.x, q.y, q.z, q.w), stamp)
+        except InvalidInput as error:
+            refused = error
+    if refused is not None:
+        raise refused
+
+
+def transform_message(parent: str, child: str, pose: FramePose, stamp: float) -> Any:
+    """geometry_msgs/TransformStamped of frame `child` in `parent`."""
+    place = Transform(
+        translation=Vector3(**_named("xyz", pose.position)), rotation=Quaternion(**_named("xyzw", pose.orientation))
+    )
+    return TransformStamped(header=header(stamp, parent), child_frame_id=child, transform=place)
 
 
 def setpoint_pose(setpoint: Setpoint, tool: Any, stamp: float, frame: str) -> Any:

@@ -45,6 +45,9 @@ ARM_PARAMETERS = (
     Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
     Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
     Parameter("output.topic", "arm/target_twist", "Topic of the set points."),
+    Parameter(
+        "output.servo", "", "MoveIt Servo's node, which the driver tells to take twists before it arms; empty: none."
+    ),
     Parameter("workspace.low", [0.0], "REQUIRED. Lowest x, y, z of the finger tips in the base frame, m.", -10, 10),
     Parameter("workspace.high", [0.0], "REQUIRED. Highest x, y, z of the finger tips in the base frame, m.", -10, 10),
     Parameter("limits.step_translation", 0.11, "Longest motion of one command, m.", 0.001, 1.0),
@@ -111,6 +114,7 @@ class ArmProfile:
     joint_states_topic: str
     image_topic: str
     output_topic: str
+    servo: str
     rate: float
 
 
@@ -144,6 +148,7 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         p["joint_states_topic"],
         p["image_topic"],
         p["output.topic"],
+        p["output.servo"],
         p["rate"],
     )
 
@@ -165,16 +170,17 @@ def arm_cell(p: Mapping[str, Any]) -> Cell | None:
 def with_cell(p: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters `p`, all or some, with what their cell says in place of defaults.
 
-    A cell with the embedded simulator's workspace says nothing of the arm's. Raises InvalidInput where a parameter and
+    A cell with the embedded simulator's workspace says nothing of the arm's, nor of where its floor is. Raises InvalidInput where a parameter and
     the cell say two things.
     """
     found, cell = dict(p), arm_cell(p)
     if cell is None:
         return found
     defaults = {parameter.name: parameter.default for parameter in ARM_PARAMETERS}
-    said: dict[str, Any] = {"floor_height": cell.bin.position[2], "gripper.open_aperture": cell.jaw.aperture}
+    said: dict[str, Any] = {"gripper.open_aperture": cell.jaw.aperture}
     if cell.workspace != EMBEDDED.workspace:  # a simulator's, that nobody has measured on an arm
         said |= {"workspace.low": list(cell.workspace.low), "workspace.high": list(cell.workspace.high)}
+        said |= {"floor_height": cell.bin.position[2]}
     for name in said.keys() & found.keys():
         if found[name] not in (defaults[name], said[name]):
             raise InvalidInput(f"{name} is {found[name]}, the cell {p['cell']} says {said[name]}: leave it to the cell")
@@ -190,6 +196,8 @@ def _driver(p: Mapping[str, Any]) -> DriverSettings:
             )
     if p["output.type"] not in tuple(Output):
         raise InvalidInput(f"output.type is {p['output.type']!r}, expected twist or pose")
+    if p["output.servo"] and p["output.type"] != Output.TWIST:
+        raise InvalidInput(f"output.servo is {p['output.servo']!r}, output.type {p['output.type']}: expected twist")
     box = WorkspaceBox(tuple(p["workspace.low"]), tuple(p["workspace.high"]))
     return DriverSettings(
         MotionLimits(box, p["limits.step_translation"], p["limits.step_yaw"]),

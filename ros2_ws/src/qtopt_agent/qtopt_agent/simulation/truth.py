@@ -2,11 +2,37 @@
 
 import json
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import StorageError
-from qtopt_agent.simulation.live import LiveWorld
 
 PERIOD = 0.1  # s between two lines
+
+
+class TrueWorld(Protocol):
+    """A world in real time, with all lengths in its bin's frame, m."""
+
+    time: float
+
+    def pose(self) -> NDArray[np.float64]:
+        """Of the finger tips: x, y, z and yaw, rad."""
+        ...
+
+    def aperture(self) -> float:
+        """Distance between the fingers."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the jaw is told to shut."""
+        ...
+
+    def objects(self) -> list[tuple[NDArray[np.float64], float]]:
+        """Of each object its middle [3] and the height of its lowest point."""
+        ...
 
 
 class TruthLog:
@@ -22,7 +48,7 @@ class TruthLog:
             raise StorageError(f"truth is {file!r}, which cannot be written: {error}") from error
         self._due = 0.0
 
-    def record(self, world: LiveWorld, stamp: float) -> None:
+    def record(self, world: TrueWorld, stamp: float) -> None:
         """How things are now, unless the last line is of a moment ago."""
         if world.time < self._due:
             return
