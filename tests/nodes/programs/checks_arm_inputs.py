@@ -57,7 +57,8 @@ def check_an_arm_that_tells_its_pose_by_tf_alone_is_heard():
 
 
 def check_the_driver_arms_once_servo_takes_twists_and_tells_a_new_one():
-    with running(driver(output=TWIST["output"] | {"servo": "servo_node"})), Spinning("probe") as probe, Arm(probe.node) as arm:
+    by_servo = driver(output=TWIST["output"] | {"servo": "servo_node"})
+    with running(by_servo), Spinning("probe") as probe, Arm(probe.node) as arm:
         until(arm.clients["arm"].service_is_ready, "the driver")
         until(lambda: "/servo_node/switch_command_type is not there" in arm.arm().message, "refused")
         asked = []

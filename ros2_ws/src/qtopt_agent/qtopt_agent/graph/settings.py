@@ -92,7 +92,7 @@ TWIN = (
     *_OBJECTS,
     Parameter("seed", 0, "Of objects, textures, light and noise.", 0, 2**63 - 1),
     Parameter("camera_rate", 15.0, "Pictures per second, Hz, where the machine can draw so many.", 0.5, 60.0),
-    Parameter("truth", "", "File for where the objects truly are, a line of JSON each time; for a checker.", path=True),
+    Parameter("truth", "", "File for where tips and objects really are, JSON lines, for a checker.", path=True),
 )
 SUCCESS_DETECTOR = (
     *_arm(image_topic=topics.IMAGE),

@@ -170,8 +170,8 @@ def arm_cell(p: Mapping[str, Any]) -> Cell | None:
 def with_cell(p: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters `p`, all or some, with what their cell says in place of defaults.
 
-    A cell with the embedded simulator's workspace says nothing of the arm's, nor of where its floor is. Raises InvalidInput where a parameter and
-    the cell say two things.
+    A cell with the embedded simulator's workspace says nothing of the arm's, nor of where its floor is. Raises
+    InvalidInput where a parameter and the cell say two things.
     """
     found, cell = dict(p), arm_cell(p)
     if cell is None:

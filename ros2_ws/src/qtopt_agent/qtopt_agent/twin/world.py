@@ -191,12 +191,12 @@ class TwinWorld:
         return (self.jaw()[0] - jaw.closed) / (jaw.opened - jaw.closed) * self.cell.jaw.aperture
 
     def objects(self) -> list[tuple[Array, float]]:
-        """Of each object the middle of its outline [3] and the height of its lowest point, m, in the bin's frame."""
+        """Of each object the middle [3] and the height of its lowest point, m, in the bin's frame."""
         found = []
         for spec, body in zip(self._layout.objects, self._bodies, strict=True):
             turn = self.data.xmat[body].reshape(3, 3)
             points = spec.outline @ turn.T + self.data.xpos[body] - self.cell.bin.position
-            found.append((points.mean(0), float(points[:, 2].min())))
+            found.append(((points.max(0) + points.min(0)) / 2, float(points[:, 2].min())))
         return found
 
     def refill(self) -> int:
