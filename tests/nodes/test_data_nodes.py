@@ -100,6 +100,7 @@ MODULES = (
     "checks_security",
     "checks_success_detector",
     "checks_trainer",
+    "checks_twin",
 )
 
 

@@ -132,7 +132,7 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     if rehearsed and simulator != "mujoco":
         raise InvalidInput(f"rehearse is true, simulator is {simulator!r}: expected mujoco")
     if a["truth"] and not rehearsed and a["twin"] == "none":
-        raise InvalidInput(f"truth is {a['truth']!r}: for rehearse:=true and twins only")
+        raise InvalidInput(f"truth is {a['truth']!r}: for rehearse:=true only, or with a twin")
     resets = simulated and not rehearsed
     if _yes(a, "train") and not a["record"]:
         raise InvalidInput("train is true, but nothing is recorded: give record:=FOLDER")
