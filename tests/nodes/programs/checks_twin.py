@@ -11,7 +11,8 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from qtopt_agent.graph.description import build
 
-PATIENT = "ages: {camera: 5.0, gripper: 5.0, pose: 5.0, command: 5.0, driver: 5.0}"  # a busy machine is no fault
+# A busy machine is no fault, and an arm that it holds up is not at its goal.
+PATIENT = "patience: 4.0, ages: {camera: 5.0, gripper: 5.0, pose: 5.0, command: 5.0, driver: 5.0}"
 
 
 def check_a_ur_goes_where_the_driver_lets_it():
@@ -29,9 +30,9 @@ def goes(twin):
         file.write(f"/**: {{ros__parameters: {{{PATIENT}}}}}\n/twin: {{ros__parameters: {{camera_rate: 3.0}}}}\n")
         file.flush()
         nodes = build("grasp", {"twin": twin, "clutter": "1", "params": file.name})
-        with started([node for node in nodes if node.name in ("twin", "arm_driver", "stop_guard")]):
-            with Spinning("probe") as probe:
-                follow(probe.node)
+        few = [node for node in nodes if node.name in ("twin", "arm_driver", "stop_guard")]
+        with started(few), Spinning("probe") as probe:
+            follow(probe.node)
 
 
 def follow(node):
@@ -59,7 +60,8 @@ def follow(node):
         return status.asked.sequence == arm.sequence and not status.moving
 
     until(over, "the end of the motion")
-    until(lambda: np.linalg.norm(place(heard) - before - (0.04, 0.0, -0.05)) < 0.01, "the tips have arrived", 5.0)
+    moved = place(heard) - before
+    assert np.linalg.norm(moved - (0.04, 0.0, -0.05)) < 0.01, moved
 
 
 def place(heard):
