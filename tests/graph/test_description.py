@@ -128,8 +128,10 @@ def test_on_an_arm_grasp_after_grasp_is_the_cycle_which_knows_the_arm_and_waits_
     }  # fmt: skip
 
 
-def test_the_cycle_needs_a_cell(params):
+def test_the_cycle_needs_a_cell_that_somebody_has_measured(params):
     with pytest.raises(InvalidInput, match="grasps is 7, but the arm has no cell"):
+        graph(arm="generic", camera="v4l2", grasps="7", params=params({**BOX, "cell": ""}))
+    with pytest.raises(InvalidInput, match=r"grasps is 7, but the cell is d435_wrist, as shipped with generic\.yaml"):
         graph(arm="generic", camera="v4l2", grasps="7", params=params(BOX))
 
 

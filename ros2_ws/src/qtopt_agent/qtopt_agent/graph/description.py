@@ -14,6 +14,7 @@ from qtopt_agent.graph import topics
 from qtopt_agent.graph.layers import merged
 from qtopt_agent.graph.settings import NODES
 from qtopt_agent.models.released import find_model, released_models
+from qtopt_agent.safety.arm_profile import read_parameters as read_profile
 from qtopt_agent.standalone.names import absolute
 from qtopt_agent.standalone.processes import NodeDescription
 
@@ -191,6 +192,11 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
         raise InvalidInput("arm_on_start is for simulators only: a real arm is armed by a person")
     if "cycle" in told and not told["cycle"]["cell"]:
         raise InvalidInput(f"grasps is {count}, but the arm has no cell, in which start poses and drops are drawn")
+    if "cycle" in told and not simulated and told["cycle"]["cell"] == _shipped_cell(arm):
+        raise InvalidInput(
+            f"grasps is {count}, but the cell is {told['cycle']['cell']}, as shipped with {arm.name}: name yours, in "
+            "which start poses and drops are drawn"
+        )
     _check_model(Path(told["agent"]["model"]))
     return nodes
 
@@ -320,6 +326,11 @@ def arm_file(arm: str) -> Path:
         known = ", ".join(sorted(each.stem for each in named.parent.glob("*.yaml")))
         raise InvalidInput(f"arm is {arm!r}, expected a file or one of {known}")
     return file
+
+
+def _shipped_cell(arm: Path) -> str:
+    """The cell that a profile of ours names, which nobody has measured; empty where the profile is somebody's own."""
+    return str(read_profile(arm).get("cell", "")) if arm.parent == shared("config/arms") else ""
 
 
 def _yes(a: Mapping[str, str], name: str) -> bool:
