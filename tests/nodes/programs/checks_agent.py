@@ -210,14 +210,10 @@ def check_a_promotion_and_a_rollback_are_followed_while_it_grasps():
         until(lambda: client.models, "the model is told")
         changes = {"second": lambda: promote(candidate, store, "test"), "first": lambda: roll_back(store, "test")}
         for version, change in changes.items():
-            handle = client.send(max_steps=20)
+            handle = client.send(max_steps=2)  # so few that the hand stays in its workspace
             change()
-            for _ in range(60):
-                ended = result(handle.get_result_async(), 60.0)
-                assert ended.status == GoalStatus.STATUS_SUCCEEDED, ended
-                if client.models[-1].version == version:
-                    break
-                handle = client.send(max_steps=20)
+            assert result(handle.get_result_async(), 60.0).status == GoalStatus.STATUS_SUCCEEDED
+            until(lambda version=version: client.models[-1].version == version, "told", 60.0)
             assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
             assert client.steps[-1].model_version == version, client.models
         assert {step.model_version for step in client.steps} == {"first", "second"}
