@@ -392,6 +392,120 @@ def test_the_same_seed_gives_the_same_actions(model):
     assert actions(-3) == actions(-3) != actions(4)
 
 
+def test_a_script_decides_without_a_model_and_the_record_says_which_it_was():
+    stack = Stack(Plan(DOWN))
+    stack.agent.use(Plan(DOWN, STOP, name="plan"), "plan", version="")
+    episode = stack.grasp().episode
+    assert (episode.policy, episode.model_version) == ("plan", "")
+    assert {record.model_version for record in stack.steps} == {""}
+
+
+def test_a_model_explores_as_it_is_told_and_the_record_says_so(model):
+    plain, exploring = Stack(Plan(DOWN)), Stack(Plan(DOWN), epsilon=0.5, noise=0.1)
+    for stack, name in ((plain, "greedy"), (exploring, "exploring")):
+        stack.agent.load_model(model)
+        episode = stack.grasp(Goal(max_steps=4, seed=1)).episode
+        assert (episode.policy, episode.model_version) == (name, "untrained")
+    assert np.isnan([record.step.q for record in exploring.steps]).any()  # an action of chance has no Q
+    assert not np.isnan([record.step.q for record in plain.steps]).any()
+
+
+LEFT = Action(np.float32([0.0, 0.03, 0.0]), 0.0)
+STILL = NOTHING
+
+
+def test_a_person_takes_over_for_as_long_as_they_hold_and_their_steps_are_theirs():
+    plan = Plan(DOWN)
+    stack = Stack(plan)
+    stack.agent.begin(Goal(max_steps=8))
+    while len(stack.steps) < 2:
+        stack.tick()
+    while len(stack.steps) < 5:
+        stack.agent.person(LEFT, stack.clock)
+        stack.tick()
+    stack.agent.person(None, stack.clock)
+    episode = stack.until_finished().episode
+    by_person = [step.by_person for step in episode.steps]
+    assert by_person[:2] == [False, False] and by_person[-1] is False
+    assert 2 <= sum(by_person) <= 4
+    for step, record in zip(episode.steps, stack.steps, strict=True):
+        if step.by_person:
+            np.testing.assert_array_equal(step.commanded, LEFT.to_vector())
+            assert np.isnan(step.q) and np.isnan(step.log_density) and record.model_version == ""
+        else:
+            assert step.q == 0.25 and record.model_version == "plan"
+    assert len(plan.seen) == 8  # it keeps count of what it did not decide
+    assert {command.motion.writer for command in stack.commands} == {"agent"}
+
+
+def test_a_hand_that_wants_nothing_holds_the_attempt_and_one_that_lets_go_gives_it_back():
+    stack = Stack(Plan(DOWN))
+    stack.agent.begin(Goal(max_steps=3))
+    for _ in range(800):  # longer than any input is waited for
+        stack.agent.person(STILL, stack.clock)
+        stack.tick()
+    assert not stack.commands and stack.agent.busy
+    stack.agent.person(None, stack.clock)
+    assert stack.until_finished().outcome == Outcome.STEP_LIMIT
+
+
+@pytest.mark.parametrize("wanted", [LEFT, STILL])
+@pytest.mark.parametrize("ticks", [3, 20, 40])
+def test_a_hand_that_falls_silent_stops_the_arm_and_ends_the_attempt(wanted, ticks):
+    stack = Stack(Plan(DOWN))
+    stack.agent.begin(Goal())
+    for _ in range(ticks):
+        stack.agent.person(wanted, stack.clock)
+        stack.tick()
+    decided = len({command.motion.sequence for command in stack.commands})
+    result = stack.until_finished(0.4)
+    assert result.outcome == Outcome.CANCELLED and "hand was not heard for 0.3 s" in result.message
+    assert stack.commands[-1].motion.action.terminate
+    assert len({command.motion.sequence for command in stack.commands}) <= decided + 2
+    stack.assert_arm_stops()
+    assert stack.grasp(Goal(max_steps=1)).outcome == Outcome.STEP_LIMIT  # the next one is the policy's
+
+
+@pytest.mark.parametrize("late", [0.5, -0.5])
+def test_a_hand_of_another_time_never_moves_the_arm(late):
+    stack = Stack(Plan(DOWN))
+    stack.agent.begin(Goal())
+    stack.agent.person(LEFT, stack.clock - late)
+    result = stack.until_finished(0.1)
+    assert result.outcome == Outcome.CANCELLED
+    assert all(command.motion.action.terminate for command in stack.commands)
+
+
+def test_a_person_ends_an_attempt():
+    stack = Stack(Plan(DOWN))
+    stack.agent.begin(Goal())
+    while not stack.results:
+        stack.agent.person(STOP, stack.clock)
+        stack.tick()
+    result = stack.results[0]
+    assert result.outcome == Outcome.TERMINATED and result.success
+    assert [step.by_person for step in result.episode.steps] == [True]
+
+
+def test_no_attempt_begins_while_a_person_moves_the_arm():
+    stack = Stack(Plan(DOWN))
+    stack.agent.person(STILL, stack.clock)
+    with pytest.raises(InvalidInput, match="let go"):
+        stack.agent.begin(Goal())
+    stack.run(0.5)
+    stack.agent.begin(Goal())
+
+
+def test_a_persons_motion_is_cut_to_what_the_profile_allows():
+    stack = Stack(Plan(DOWN))
+    stack.agent.begin(Goal(max_steps=1))
+    while not stack.commands:
+        stack.agent.person(Action(np.float32([0.5, 0.0, 0.0]), 3.0), stack.clock)
+        stack.tick()
+    action = stack.commands[0].motion.action
+    assert action.translation[0] == np.float32(0.06) and action.yaw == pytest.approx(np.pi / 3)
+
+
 def test_goals_that_cannot_be_met_are_refused():
     stack = Stack(Plan(DOWN))
     for goal in (Goal(max_steps=-1), Goal(timeout=float("nan")), Goal(timeout=-1.0)):

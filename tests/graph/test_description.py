@@ -99,6 +99,17 @@ def test_a_released_model_goes_by_its_name():
         graph(model="compact-9")
 
 
+def test_a_script_decides_without_a_model_and_a_model_explores_as_told(tmp_path):
+    told = graph(simulator="mujoco", policy="blobs", model=str(tmp_path))["agent"].parameters
+    assert told["policy"] == "blobs" and told["cell"] == "embedded"
+    told = graph(simulator="mujoco", epsilon="0.1", noise="0.05")["agent"].parameters
+    assert (told["policy"], told["epsilon"], told["noise"]) == ("model", 0.1, 0.05)
+    with pytest.raises(InvalidInput, match="model"):
+        graph(simulator="mujoco", model=str(tmp_path))
+    with pytest.raises(InvalidInput, match="policy is 'luck'"):
+        graph(simulator="mujoco", policy="luck")
+
+
 def test_recording_and_training_are_added_where_asked():
     nodes = graph(simulator="mujoco", record="e", train="true")
     assert {"episode_logger", "trainer"} <= nodes.keys()

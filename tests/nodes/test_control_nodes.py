@@ -15,7 +15,7 @@ data_nodes = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(data_nodes)
 domain = data_nodes.domain
 
-MODULES = ("checks_arm_driver", "checks_arm_inputs", "checks_agent")
+MODULES = ("checks_arm_driver", "checks_arm_inputs", "checks_agent", "checks_teleop")
 
 
 def _cases():

@@ -31,11 +31,11 @@ def test_every_name_has_somebody_to_speak_and_somebody_to_listen(allowed, name):
     assert any(pair <= verbs for pair in pairs), f"{name}: {verbs}"
 
 
-def test_only_agent_and_cycle_command_and_only_driver_and_guard_move_the_arm(allowed):
+def test_only_agent_cycle_and_a_person_command_and_only_driver_and_guard_move_the_arm(allowed):
     def who(name):
         return {node for node, verb, allowed_name in allowed if verb == "publish" and allowed_name == name}
 
-    assert who("qtopt/command") == {"agent", "cycle"}
+    assert who("qtopt/command") == {"agent", "cycle", "teleop"}
     assert who("arm/target_twist") == who("arm/target_pose") == {"arm_driver", "stop_guard"}
     assert who("qtopt/safety") == {"arm_driver"}
     assert who("qtopt/guard") == {"stop_guard"}

@@ -48,6 +48,7 @@ NODES = (
     "simulator",
     "stop_guard",
     "success_detector",
+    "teleop",
     "trainer",
     "twin",
 )

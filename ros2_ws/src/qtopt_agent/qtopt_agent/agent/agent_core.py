@@ -24,12 +24,13 @@ from qtopt_agent.core.action import Action
 from qtopt_agent.core.episode import Episode, Step
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.observation import Observation
-from qtopt_agent.core.policy import Policy
+from qtopt_agent.core.policy import Decision, Policy
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.writer import new_episode_id
 from qtopt_agent.models.folder import describe, load
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
+from qtopt_agent.policies.exploring import ExploringPolicy
 from qtopt_agent.safety.commands import NOTHING, STOP, DriverState, MotionCommand
 
 
@@ -42,13 +43,25 @@ class _Pending:
     action: Action
     executed: Action = NOTHING
     done: float = 0.0
+    log_density: float = float("nan")
+    by_person: bool = False
+
+
+@dataclass(frozen=True)
+class _Decider:
+    """policy: decides. name: what an episode's record calls it. version: of its model; empty where it has none."""
+
+    policy: Policy
+    name: str
+    version: str
 
 
 class AgentCore:
     """Feed it through `inputs`, `status` and `judged`; call `tick` often and publish what it returns.
 
-    `cancel`, `judged`, `status`, `load_model` and `inputs` may be used from other threads; `tick` and `begin` belong to
-    one. writer: names this run of this agent. clock: the time that stamps messages, steady: one that never jumps, s.
+    `cancel`, `judged`, `status`, `person`, `load_model` and `inputs` may be used from other threads; `tick` and `begin`
+    belong to one. writer: names this run of this agent. clock: the time that stamps messages, steady: one that never
+    jumps, s.
     """
 
     def __init__(
@@ -64,7 +77,8 @@ class AgentCore:
         self.q = float("nan")
         self.profile, self._settings, self._writer = profile, settings, writer
         self._clock, self._steady = clock, steady
-        self._policy: Policy | None = None
+        self._decider: _Decider | None = None
+        self._hand: tuple[Action, float] | None = None  # what a person wants, and when they said so
         self._goal: Goal | None = None
         self._cancelled = threading.Event()
         self._verdict: bool | None = None
@@ -81,13 +95,24 @@ class AgentCore:
 
     @property
     def model_version(self) -> str:
-        """The model that decides next; empty before the first is loaded."""
-        return self._policy.name if self._policy else ""
+        """The model that decides next; empty where none does."""
+        return self._decider.version if self._decider else ""
+
+    @property
+    def policy_name(self) -> str:
+        """What decides next: `greedy` or `exploring` for a model, else the policy's name; empty before the first."""
+        return self._decider.name if self._decider else ""
 
     @property
     def busy(self) -> bool:
         """Whether an attempt is under way."""
         return self._goal is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether a person has the arm."""
+        hand = self._hand
+        return hand is not None and self._heard(hand[1], self._clock())
 
     @property
     def steps(self) -> int:
@@ -105,12 +130,28 @@ class AgentCore:
         Builds it in the calling thread: raises IncompatibleModel or InvalidInput and keeps the old one.
         """
         policy = load(folder, self.profile, trusted)
-        self.use(policy)
+        epsilon, noise = self._settings.epsilon, self._settings.noise
+        if epsilon or noise:
+            self.use(ExploringPolicy(policy, self.profile, epsilon, noise), "exploring", policy.name)
+        else:
+            self.use(policy, "greedy", policy.name)
         return describe(folder)
 
-    def use(self, policy: Policy) -> None:
-        """Decide with `policy` from the next decision on."""
-        self._policy = policy  # one assignment: a decision under way keeps the policy that it began with
+    def use(self, policy: Policy, name: str = "greedy", version: str | None = None) -> None:
+        """Decide with `policy` from the next decision on.
+
+        name: of the policy, for the record. version: of its model, by default the policy's name; empty: it has none.
+        """
+        # one assignment: a decision under way keeps the policy that it began with
+        self._decider = _Decider(policy, name, policy.name if version is None else version)
+
+    def person(self, action: Action | None, stamp: float) -> None:
+        """A person's hand: the motion that it wants next, in place of the policy's; None: it hands back.
+
+        One that wants no motion holds the attempt where it is. stamp: when it was so, s of the stamping clock; a hand
+        that was not heard for `person_age` ends the attempt with a stop.
+        """
+        self._hand = None if action is None else (action, stamp)
 
     def status(self, status: DriverStatus) -> None:
         """The arm driver has spoken."""
@@ -127,12 +168,15 @@ class AgentCore:
     def begin(self, goal: Goal) -> str:
         """Begin an attempt and return its id.
 
-        Raises InvalidInput if one is under way, no model is loaded, or the jaw is not known to be open.
+        Raises InvalidInput if one is under way, there is nothing to decide, a person moves the arm, or the jaw is not
+        known to be open.
         """
         if self.busy:
             raise InvalidInput(f"attempt {self._episode_id} is under way; the arm makes one at a time")
-        if self._policy is None:
+        if self._decider is None:
             raise InvalidInput("no model is loaded")
+        if self.held:
+            raise InvalidInput("a person moves the arm: an attempt begins when they have let go")
         if goal.max_steps < 0 or not 0 <= goal.timeout < np.inf:
             raise InvalidInput(f"max_steps {goal.max_steps}, timeout {goal.timeout} s: expected 0 or more")
         self._check_jaw()
@@ -144,6 +188,7 @@ class AgentCore:
         self._last = self._final = None
         self._moved = NOTHING
         self._pending, self._verdict, self._armed = None, None, False
+        self._hand = None
         self._began, self._not_before = self._steady(), self._clock()
         self.q = float("nan")
         self._cancelled.clear()
@@ -167,8 +212,8 @@ class AgentCore:
     def tick(self) -> AgentOutput:
         """Go on with the attempt as far as the inputs allow; never blocks longer than one decision."""
         clock, now = self._clock(), self._steady()
-        goal, policy, pending = self._goal, self._policy, self._pending
-        if goal is None or policy is None:
+        goal, decider, pending, hand = self._goal, self._decider, self._pending, self._hand
+        if goal is None or decider is None:
             return AgentOutput()
         if self._cancelled.is_set():
             return self._end(Outcome.CANCELLED, "cancelled", clock)
@@ -176,6 +221,10 @@ class AgentCore:
             return self._end(Outcome.TIMEOUT, f"not done within {goal.timeout} s", clock)
         if now - max(self._status_heard, self._began) > self._settings.status_timeout:
             return self._end(Outcome.SAFETY_STOP, "the arm driver is silent", clock)
+        if hand is not None and not self._heard(hand[1], clock):
+            self._hand = None
+            age = self._settings.person_age
+            return self._end(Outcome.CANCELLED, f"a person's hand was not heard for {age} s", clock)
         status = self._status
         if status is None:
             return AgentOutput()
@@ -186,7 +235,7 @@ class AgentCore:
         else:
             return self._end(Outcome.SAFETY_STOP, f"the arm driver is {status.state.name}: {status.text}", clock)
         if pending is None:
-            return self._decide(policy, clock, now)
+            return self._decide(decider, hand[0] if hand else None, clock, now)
         if self.phase == Phase.JUDGING:
             return self._judge(pending, clock, now)
         return self._move(pending, status, clock, now)
@@ -194,7 +243,13 @@ class AgentCore:
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase, self._since = phase, now
 
-    def _decide(self, policy: Policy, clock: float, now: float) -> AgentOutput:
+    def _heard(self, stamp: float, clock: float) -> bool:
+        return abs(clock - stamp) <= self._settings.person_age
+
+    def _decide(self, decider: _Decider, hand: Action | None, clock: float, now: float) -> AgentOutput:
+        if hand is not None and hand.still:
+            self._enter(Phase.OBSERVING, now)  # for as long as it likes
+            return AgentOutput()
         try:
             observation = self._observe(clock, len(self._steps))
         except NotReady as reason:
@@ -204,7 +259,10 @@ class AgentCore:
         self._last = observation
         self.phase = Phase.DECIDING
         try:
-            decision = policy.decide(observation, self._rng)
+            decision = decider.policy.decide(observation, self._rng)  # also beside a person: it may keep count
+            version = decider.version
+            if hand is not None:
+                decision, version = Decision(hand.to_vector()), ""
             action = Action.from_vector(self.profile.action_space.project(decision.action))
         except InvalidInput as error:
             return self._end(Outcome.INFERENCE_FAILED, str(error), clock)
@@ -212,8 +270,11 @@ class AgentCore:
             return self._end(Outcome.CANCELLED, "cancelled while deciding", clock)
         self._sequence += 1
         motion = MotionCommand(action, self._writer, self._sequence, observation.stamp)
-        command = AgentCommand(motion, decision.q, policy.name, self._clock())
-        self._pending, self.q = _Pending(command, observation, action), decision.q
+        command = AgentCommand(motion, decision.q, version, self._clock())
+        self._pending = _Pending(
+            command, observation, action, log_density=decision.log_density, by_person=hand is not None
+        )
+        self.q = decision.q
         self._sent = self._steady()
         self._enter(Phase.MOVING, self._sent)
         return AgentOutput(command)
@@ -268,6 +329,8 @@ class AgentCore:
             command.q,
             command.inference_stamp,
             pending.done,
+            pending.log_density,
+            pending.by_person,
         )
         self._steps.append(step)
         self._pending = None
@@ -296,7 +359,7 @@ class AgentCore:
                 truncated,
                 self.profile.name,
                 self.model_version,
-                "greedy",
+                self.policy_name,
                 self._seed,
             )
         return GraspResult(outcome, success, judged, self._episode_id, episode, message)

@@ -34,7 +34,10 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """How long the agent waits, s of steady time, before it gives an attempt up."""
+    """How long the agent waits, s of steady time, before it gives an attempt up; and how a model's actions are varied.
+
+    epsilon, noise: as ExploringPolicy has them.
+    """
 
     inputs: InputLimits = field(default_factory=InputLimits)
     input_timeout: float = 2.0  # for a usable image and state
@@ -42,7 +45,10 @@ class AgentSettings:
     status_timeout: float = 1.0  # for a word from the arm driver
     judge_timeout: float = 10.0  # for the success detector
     least_aperture: float = 0.0  # m between the fingers when an attempt begins; 0: any
+    person_age: float = 0.3  # since a person's hand was heard last, after which it is no hand
     repeat: float = 0.05  # between two repetitions of a command while its motion lasts
+    epsilon: float = 0.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,16 @@ from typing import Any
 def heard_by(node: str, parameters: Mapping[str, str | float], namespace: str = "") -> Any:
     """What the node of that name prints last, as JSON; on ROS 2 where it is installed. Raises QtoptError."""
     from qtopt_agent.core.errors import QtoptError
+
+    command, environment = node_command(node, parameters, namespace)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0 or not done.stdout.strip():
+        raise QtoptError(f"could not look at the graph: the node {node} ended with exit code {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def node_command(node: str, parameters: Mapping[str, Any], namespace: str = "") -> tuple[list[str], dict[str, str]]:
+    """The words and the environment that start the node of that name, on ROS 2 where it is installed."""
     from qtopt_agent.standalone.hooks import ros_is_installed
     from qtopt_agent.standalone.processes import loopback
 
@@ -23,7 +33,4 @@ def heard_by(node: str, parameters: Mapping[str, str | float], namespace: str = 
     for name, value in parameters.items():
         command += ["-p", f"{name}:={json.dumps(value)}"]  # quoted, so that no text is taken for a number
     command += ["-r", "/clock:=clock"] if namespace else []  # as in the graphs that are launched there
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0 or not done.stdout.strip():
-        raise QtoptError(f"could not look at the graph: the node {node} ended with exit code {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return command, environment

@@ -28,6 +28,11 @@ class Action:
     gripper: GripperCommand = GripperCommand.KEEP
     terminate: bool = False
 
+    @property
+    def still(self) -> bool:
+        """Whether it asks for nothing."""
+        return not (self.translation.any() or self.yaw or self.gripper or self.terminate)
+
     def to_vector(self) -> NDArray[np.float32]:
         """The network's float32 [8]: x, y, z, sin yaw, cos yaw, close, open, terminate."""
         return np.array(

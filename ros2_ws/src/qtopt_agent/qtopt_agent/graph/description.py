@@ -12,7 +12,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.shared_files import shared
 from qtopt_agent.graph import topics
 from qtopt_agent.graph.layers import merged
-from qtopt_agent.graph.settings import NODES
+from qtopt_agent.graph.settings import MODEL, NODES, POLICIES
 from qtopt_agent.models.released import find_model, released_models
 from qtopt_agent.safety.arm_profile import read_parameters as read_profile
 from qtopt_agent.standalone.names import absolute
@@ -73,6 +73,9 @@ _GRASP = (
         "File of public keys, one of which must have signed a model; by default any model.",
         path=True,
     ),
+    Argument("policy", MODEL, "What decides: a model, or a script that needs none.", POLICIES),
+    Argument("epsilon", "0.0", "Share of a model's actions in whose place a random one is tried."),
+    Argument("noise", "0.0", "Standard deviation on a model's motions, as a fraction of half their range."),
     Argument("record", "", "Folder to record episodes in; by default none are recorded.", path=True),
     Argument("train", "false", "Learn from what is recorded, and publish candidates; none is put in force.", _YES_NO),
     Argument("candidates", "candidates", "With train: store for candidates.", path=True),
@@ -143,6 +146,9 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
     driver = {"autostart": True, "arm_on_start": _yes(a, "arm_on_start")}
     agent = {
         "autostart": True,
+        "policy": a["policy"],
+        "epsilon": _number(a, "epsilon", float),
+        "noise": _number(a, "noise", float),
         "model": model,
         "trusted_keys": a["trusted_keys"],
         "judge": topics.SIMULATOR_JUDGE if resets else topics.JUDGE,
@@ -197,7 +203,8 @@ def grasp(a: Mapping[str, str]) -> list[NodeDescription]:
             f"grasps is {count}, but the cell is {told['cycle']['cell']}, as shipped with {arm.name}: name yours, in "
             "which start poses and drops are drawn"
         )
-    _check_model(Path(told["agent"]["model"]))
+    if told["agent"]["policy"] == MODEL:
+        _check_model(Path(told["agent"]["model"]))
     return nodes
 
 

@@ -4,14 +4,19 @@ from dataclasses import replace
 from typing import Any
 
 from qtopt_agent.agent.cycle_values import CycleSettings
+from qtopt_agent.agent.devices import BUTTONS
 from qtopt_agent.core.clutter import MOST
 from qtopt_agent.core.parameter import Parameter
+from qtopt_agent.core.policy import SCRIPTS
 from qtopt_agent.graph import topics
 from qtopt_agent.perception.success import SuccessSettings
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS
 
 # What several nodes have to agree on; the rest of the arm's profile is for the driver and its guard.
 SHARED = ("base_frame", "tip_frame", "cell", "floor_height", "pose_topic", "joint_states_topic", "image_topic")
+MODEL = "model"
+POLICIES = (MODEL, *SCRIPTS)
+DEVICES = ("keyboard", "joy")
 SOURCES = ("realsense", "v4l2", "folder", "video")
 _SUCCESS = SuccessSettings()
 _CYCLE = CycleSettings()
@@ -46,6 +51,10 @@ AGENT = (
     Parameter(
         "least_aperture", 0.8, "Least opening of the jaw to begin with, share of its model's cell; 0: any.", 0.0, 1.0
     ),
+    Parameter("policy", MODEL, f"What decides: {', '.join(POLICIES)}."),
+    Parameter("epsilon", 0.0, "Share of a model's actions in whose place a random one is tried.", 0.0, 1.0),
+    Parameter("noise", 0.0, "Standard deviation on a model's motions, as a fraction of half their range.", 0.0, 1.0),
+    Parameter("person_age", 0.3, "Silence of a person's hand after which the attempt ends with a stop, s.", 0.1, 5.0),
     Parameter("repeat", 0.05, "Time between two repetitions of a command while its motion lasts, s.", 0.01, 1.0),
 )
 CAMERA = (
@@ -175,6 +184,26 @@ CYCLE = (
         "repeat", _CYCLE.repeat, "Time between two repetitions of a command while its motion lasts, s.", 0.01, 1.0
     ),
 )
+TELEOP = (
+    *_arm(pose_topic="", base_frame="", tip_frame="tool0"),
+    Parameter("device", "keyboard", f"What a person moves: {', '.join(DEVICES)}."),
+    Parameter("key_step", 0.02, "keyboard: one motion, m.", 0.001, 0.06),
+    Parameter("key_turn", 0.2, "keyboard: one turn, rad.", 0.01, 1.0),
+    Parameter("joy_topic", "joy", "joy: sensor_msgs/Joy, from a gamepad or a SpaceMouse; 10 a second or more."),
+    Parameter("axes", [0, 1, 4, 3], "joy: which axes are x, y, z and yaw, from 0; -1 for none.", -1, 100),
+    Parameter(
+        "scales", [-0.02, 0.02, 0.02, 0.2], "joy: one motion at full deflection along these, m and rad.", -0.5, 0.5
+    ),
+    Parameter(
+        "buttons",
+        [5, 0, 1, 7, 3, 2],
+        f"joy: which buttons are {', '.join(BUTTONS)}, from 0; -1 for none.",
+        -1,
+        100,
+    ),
+    Parameter("dead_zone", 0.1, "joy: deflection that counts as none.", 0.0, 0.9),
+    Parameter("author", "a person", "Who labels."),
+)
 REPLAY = (
     *_arm(image_topic=topics.IMAGE),
     Parameter("episode", "", "Folder of a recorded episode.", path=True),
@@ -194,6 +223,7 @@ NODES = {
     "simulator": SIMULATOR,
     "stop_guard": STOP_GUARD,
     "success_detector": SUCCESS_DETECTOR,
+    "teleop": TELEOP,
     "trainer": TRAINER,
     "twin": TWIN,
 }

@@ -16,6 +16,7 @@ COMMAND = "qtopt/command"  # qtopt_msgs/GraspCommand
 SAFETY = "qtopt/safety"  # qtopt_msgs/SafetyStatus
 GUARD = "qtopt/guard"  # std_msgs/Bool: the stop guard lives; false: it has taken the driver for dead
 STEP = "qtopt/step"  # qtopt_msgs/GraspStep
+PERSON = "qtopt/person"  # qtopt_msgs/PersonCommand
 EVENT = "qtopt/event"  # qtopt_msgs/EpisodeEvent
 MODEL = "qtopt/model"  # qtopt_msgs/ModelInfo, kept for late subscribers
 CYCLE = "qtopt/cycle"  # qtopt_msgs/CycleStatus, kept for late subscribers

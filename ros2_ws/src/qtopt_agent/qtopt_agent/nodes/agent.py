@@ -78,7 +78,7 @@ class Agent(LifecycleNode):
     def stop(self) -> bool:
         """End the attempt and a trial under way. Returns whether no attempt is left that has to send its result."""
         if (agent := self._agent) is not None:
-            agent.models.end()
+            agent.end_trial()
         self._end_attempt()
         return not self._taken
 

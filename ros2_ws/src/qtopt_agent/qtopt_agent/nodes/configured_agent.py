@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
-from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, SafetyStatus
+from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, PersonCommand, SafetyStatus
 from qtopt_msgs.srv import JudgeGrasp
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -18,7 +19,9 @@ from qtopt_agent.agent.agent_core import AgentCore
 from qtopt_agent.agent.inputs import InputLimits
 from qtopt_agent.agent.values import AgentOutput, AgentSettings
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.profile import DETAILED, Profile
 from qtopt_agent.graph import topics
+from qtopt_agent.graph.settings import MODEL
 from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.store import model_in
 from qtopt_agent.nodes import conversions, diagnostics
@@ -26,20 +29,22 @@ from qtopt_agent.nodes.agent_models import AgentModels
 from qtopt_agent.nodes.pictures import picture_type, raw_image
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
+from qtopt_agent.policies.scripts import make_script
 from qtopt_agent.safety.arm_profile import arm_cell, with_cell
 
 
 class ConfiguredAgent:
     """What the agent node has from its being configured to its being cleaned up.
 
-    core: decides. models: what it decides with. wake: set when there may be something new to decide. judge: the
-    client to ask whether a grasp has succeeded, or None. events: where attempts begin and end. attempts: so many.
+    core: decides. models: what it decides with; None where no model decides. wake: set when there may be something new
+    to decide. judge: the client to ask whether a grasp has succeeded, or None. events: where attempts begin and end.
+    attempts: so many.
     """
 
     def __init__(self, node: Node, p: Mapping[str, Any]) -> None:
-        """Load the model that the parameters `p` name and open all topics and services. Raises QtoptError."""
+        """Load the model, or make the script, of the parameters `p` and open all topics. Raises QtoptError."""
         self._node, self._p = node, with_cell(p)
-        profile = profile_of(model_in(conversions.model_folder(p["model"]), arm_cell(p)))
+        profile = _profile(p)
         writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
         least = self._p["least_aperture"] * profile.cell.jaw.aperture
         self.core = AgentCore(profile, _settings(p, least), writer, clock=self._now)
@@ -49,7 +54,12 @@ class ConfiguredAgent:
         self._latency = self._oldest = 0.0  # s, the longest since the last diagnostics
         self._gaps = FrameGaps()
         self._opened = ExitStack()
-        self.models = AgentModels(node, p, self.core, self._opened)
+        self.models: AgentModels | None = None
+        if p["policy"] == MODEL:
+            self.models = AgentModels(node, p, self.core, self._opened)
+        else:
+            script = make_script(p["policy"], profile)
+            self.core.use(script, script.name, version="")
         self._commands = self._publisher(GraspCommand, topics.COMMAND)
         self._steps = self._publisher(GraspStep, topics.STEP)
         self.events = self._publisher(EpisodeEvent, topics.EVENT)
@@ -62,6 +72,7 @@ class ConfiguredAgent:
             (GripperState, topics.GRIPPER_STATE, self._on_gripper),
             (PoseStamped, p["pose_topic"] or topics.POSE, self._on_pose),
             (SafetyStatus, topics.SAFETY, self._on_status),
+            (PersonCommand, topics.PERSON, self._on_person),
         ):
             heard = node.create_subscription(kind, topic, callback, SENSOR)
             self._opened.callback(node.destroy_subscription, heard)
@@ -73,8 +84,13 @@ class ConfiguredAgent:
 
     def close(self) -> None:
         """Close everything; a model that is being tried is given up."""
-        self.models.end()
+        self.end_trial()
         self._opened.close()
+
+    def end_trial(self) -> None:
+        """Give up a model that is being tried."""
+        if self.models is not None:
+            self.models.end()
 
     def cancel(self) -> None:
         """End the attempt under way."""
@@ -98,6 +114,7 @@ class ConfiguredAgent:
         images, oldest, latency = self._images, self._oldest, self._latency
         self._images, self._oldest, self._latency = 0, 0.0, 0.0
         values: dict[str, object] = {
+            "policy": self.core.policy_name,
             "model": self.core.model_version,
             "images in the last second": images,
             "images dropped": self._gaps.dropped,
@@ -132,12 +149,29 @@ class ConfiguredAgent:
         height = float(position[2]) - self._p["floor_height"]
         self.core.inputs.height(height, conversions.seconds(message.header.stamp))
 
+    def _on_person(self, message: Any) -> None:
+        try:
+            self.core.person(conversions.person_action(message), conversions.seconds(message.header.stamp))
+        except InvalidInput as error:
+            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+        self.wake.set()
+
     def _on_status(self, message: Any) -> None:
         try:
             self.core.status(conversions.driver_status(message))
         except InvalidInput as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
         self.wake.set()
+
+
+def _profile(p: Mapping[str, Any]) -> Profile:
+    """The model's, or for a script the detailed one in the arm's cell. Raises InvalidInput where there is no cell."""
+    cell = arm_cell(p)
+    if p["policy"] == MODEL:
+        return profile_of(model_in(conversions.model_folder(p["model"]), cell))
+    if cell is None:
+        raise InvalidInput(f"cell is missing: {p['policy']} goes by the cell of the arm, which its profile names")
+    return replace(DETAILED, cell=cell)
 
 
 def _settings(p: Mapping[str, Any], least_aperture: float) -> AgentSettings:
@@ -148,5 +182,8 @@ def _settings(p: Mapping[str, Any], least_aperture: float) -> AgentSettings:
         p["status_timeout"],
         p["judge_timeout"] if p["judge"] else 0.0,
         least_aperture,
+        p["person_age"],
         p["repeat"],
+        p["epsilon"],
+        p["noise"],
     )

@@ -8,7 +8,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, PoseStamped, Quaternion, Transform, TransformStamped, TwistStamped, Vector3
 from qtopt_msgs.action import Grasp
-from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, ModelInfo, SafetyStatus
+from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, GripperState, ModelInfo, PersonCommand, SafetyStatus
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -17,7 +17,7 @@ from qtopt_agent.agent.values import AgentCommand, DriverStatus, Goal, GraspResu
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.episode import Episode
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.safety.commands import CommandReport, DriverState, MotionCommand, Setpoint
+from qtopt_agent.safety.commands import NOTHING, CommandReport, DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.frame_tree import FramePose, FrameTree
 from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.tool_pose import orientation_at
@@ -155,6 +155,32 @@ def command_message(command: AgentCommand, frame: str) -> Any:
 def motion_command(message: Any) -> MotionCommand:
     """qtopt_msgs/GraspCommand as the driver reads it. Raises InvalidInput on one that is nobody's or means nothing."""
     return MotionCommand(_action(message), message.writer, message.sequence, seconds(message.header.stamp))
+
+
+def person_action(message: Any) -> Action | None:
+    """The motion in qtopt_msgs/PersonCommand; None where nobody holds it.
+
+    Raises InvalidInput on a jaw's command that there is not, or a number that is not finite.
+    """
+    if not message.holds:
+        return None
+    action = _action(message)
+    if not np.isfinite([*action.translation, action.yaw]).all():
+        raise InvalidInput(f"a person's motion is {action.translation.tolist()} m, {action.yaw} rad: expected numbers")
+    return action
+
+
+def person_message(action: Action | None, stamp: float, frame: str) -> Any:
+    """What a person wants as qtopt_msgs/PersonCommand; None: they have let go."""
+    wanted = action or NOTHING
+    return PersonCommand(
+        header=header(stamp, frame),
+        holds=action is not None,
+        translation=Vector3(**_named("xyz", wanted.translation)),
+        yaw=float(wanted.yaw),
+        gripper=int(wanted.gripper),
+        terminate=wanted.terminate,
+    )
 
 
 def safety_status(

@@ -28,6 +28,8 @@ class GraspAttempt:
 
     def run(self) -> Any:
         """The result, which the client has been told the status of."""
+        while self._core.held and self._active() and not self._handle.is_cancel_requested:
+            self._wait()  # until the person has let go, from the attempt before or after a jog
         try:
             self._episode_id = self._core.begin(self._goal)
         except InvalidInput as error:
@@ -44,15 +46,18 @@ class GraspAttempt:
             if self._core.phase == Phase.JUDGING:
                 self._ask_judge()
             self._show_progress()
-            self._agent.wake.wait(IDLE)
-            self._agent.wake.clear()
+            self._wait()
+
+    def _wait(self) -> None:
+        self._agent.wake.wait(IDLE)
+        self._agent.wake.clear()
 
     def _tell(self, output: AgentOutput) -> None:
         """The episode begins with the first decision, before its command, and ends with what was observed last."""
         core, events = self._core, self._agent.events
         if output.command is not None and not self._started and core.observed is not None:
             self._started = True
-            about = (core.profile.name, "greedy", core.model_version, self._goal.seed)
+            about = (core.profile.name, core.policy_name, core.model_version, self._goal.seed)
             events.publish(conversions.start_event(core.observed.stamp, self._episode_id, *about))
         self._agent.publish(output)
         if self._started and output.finished is not None and output.finished.episode is not None:
