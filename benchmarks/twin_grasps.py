@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 CUBE = 0.04  # m
 LONGEST = 0.1  # m of one command
+MOST = 8  # commands on the way to one place
 STEP_TIME = 10.0  # s in which a motion ends
 _UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])
 
@@ -79,7 +80,10 @@ class GuardedTwin:
     def go(self, goal: Array) -> None:
         """Go to goal [3], m, or as near as the workspace lets the driver, in straight lines."""
         goal = self.profile.driver.step.workspace.clip(goal)
-        while (distance := float(np.linalg.norm(ahead := goal - self.tip()))) > self.profile.driver.arrival:
+        for _ in range(MOST):  # something may be in the way
+            distance = float(np.linalg.norm(ahead := goal - self.tip()))
+            if distance <= self.profile.driver.arrival:
+                return
             self.command(ahead * min(1.0, LONGEST / distance))
 
     def _tick(self) -> None:
