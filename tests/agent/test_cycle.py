@@ -370,6 +370,21 @@ def test_an_agent_that_dies_in_an_attempt_is_waited_for():
     assert ring.cycle.counts.interrupted == 1
 
 
+def test_an_agent_that_was_started_again_before_it_was_missed_is_asked_anew():
+    ring = Ring(attempt_time=60.0)
+    ring.until_state(CycleState.GRASPING)
+    ring.agent_doing = None
+    for _ in range(3):
+        assert ring.cycle.state == CycleState.GRASPING
+        ring.run(0.02)
+        ring.cycle.heard("agent", idle=True)
+        ring.alive["agent"] = False  # nothing else from it
+    ring.tick()
+    ring.alive["agent"] = True
+    assert ring.cycle.counts.interrupted == 1
+    round_and_round(ring, 1)
+
+
 @pytest.mark.parametrize("how", ["silent", "wrong"])
 def test_nothing_is_begun_without_a_logger(how):
     ring = Ring(needs=("agent", "episode_logger"))

@@ -29,6 +29,7 @@ ENDED = (Outcome.TERMINATED, Outcome.STEP_LIMIT)
 SHAKE = 0.4  # rad to and fro, with something stuck in the jaw
 DROP_ABOVE = 0.01  # m: what was taken up is put down from so much higher
 AGAIN = 1.0  # s before an agent or a driver that has refused is asked again
+IDLE = 3  # diagnostics of an idle agent, after which its attempt is given up: the last result may be on its way
 SOON = 0.2  # s before the success detector is
 TOLD = (CycleState.EMPTY, CycleState.HOLDING, CycleState.PAUSED)  # these end when somebody says so
 
@@ -74,6 +75,7 @@ class Cycle:
         self._asked: Ask | None = None
         self._answer: Answer | None = None
         self._told = self._resuming = False
+        self._idle = 0  # words in a row of an agent that does not make its attempt
         self._began = self._since = steady()
         self._worked = 0.0
 
@@ -82,8 +84,13 @@ class Cycle:
         """Time since the start in which it did not wait to be told to go on, s."""
         return self._worked + (0.0 if self.state in TOLD else self._steady() - self._since)
 
-    def heard(self, name: str, wrong: str = "") -> None:
-        """The node `name` has spoken; `wrong` says what keeps it from its work, if anything does."""
+    def heard(self, name: str, wrong: str = "", idle: bool = False) -> None:
+        """The node `name` has spoken; `wrong` says what keeps it from its work, if anything does.
+
+        idle: it has taken an attempt and does not make it: it was killed and started again, and knows nothing of it.
+        """
+        if name == "agent":
+            self._idle = self._idle + 1 if idle else 0
         if name in self._needs:
             self._needs[name], self._wrong[name] = self._steady(), wrong
 
@@ -370,11 +377,14 @@ class Cycle:
         grasp, settings = service == Service.GRASP, self._settings
         ask = self._asked = Ask(service, episode_id, seed, remember)
         self._answer = None
+        self._idle = 0
         end = self._steady() + (settings.attempt_time if grasp else settings.answer_time)
         yield CycleOutput(ask=ask)
         while self._answer is None:
             if grasp and self._steady() - self._needs.get("agent", np.inf) > settings.silence:
                 raise _Waits("node agent is silent")
+            if grasp and self._idle >= IDLE:
+                raise _Waits("the agent knows nothing of its attempt: it was started again")
             if self._steady() > end:
                 if grasp:
                     raise _Waits(f"the attempt has not ended within {settings.attempt_time:.0f} s")

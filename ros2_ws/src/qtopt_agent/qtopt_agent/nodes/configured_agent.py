@@ -121,6 +121,7 @@ class ConfiguredAgent:
             "oldest image on arrival, s": f"{oldest:.3f}",
             "longest time from image to command, s": f"{latency:.3f}",
             "attempts": self.attempts,
+            diagnostics.AT_WORK: self.core.busy,
         }
         if not images:
             return diagnostics.ERROR, "no image", values

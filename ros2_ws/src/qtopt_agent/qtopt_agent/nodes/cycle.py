@@ -25,6 +25,7 @@ from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes import conversions, diagnostics
+from qtopt_agent.nodes.diagnostics import AT_WORK
 from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
 from qtopt_agent.rollouts.intervals import wilson
 from qtopt_agent.rollouts.tally import Tally
@@ -122,6 +123,7 @@ class CycleNode(Node):
             self._unsent = self._asked = None
             if self._attempt is not None:
                 self._attempt.cancel_goal_async()
+                self._attempt = None
         if output.command is not None:
             nobody = AgentCommand(output.command, float("nan"), "", output.command.stamp)
             self._commands.publish(conversions.command_message(nobody, self._profile.tip_frame))
@@ -203,7 +205,9 @@ class CycleNode(Node):
         for status in message.status:
             node, _, name = status.name.partition(": ")[0].rpartition("/")
             if node == space:
-                self.cycle.heard(name, status.message if status.level[0] == diagnostics.ERROR else "")
+                busy = any(each.key == AT_WORK and each.value == "True" for each in status.values)
+                idle = name == "agent" and self._attempt is not None and not busy
+                self.cycle.heard(name, status.message if status.level[0] == diagnostics.ERROR else "", idle)
 
     def _on_pause(self, request: Any, response: Any) -> Any:
         response.success = self.cycle.state != CycleState.DONE

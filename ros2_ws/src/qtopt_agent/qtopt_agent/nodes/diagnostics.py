@@ -16,6 +16,7 @@ from qtopt_agent.nodes.qos import RELIABLE
 
 OK, WARN, ERROR = 0, 1, 2
 PERIOD = 1.0  # s
+AT_WORK = "an attempt is under way"  # key of the agent's
 Report = Callable[[], tuple[int, str, dict[str, object]]]
 
 
