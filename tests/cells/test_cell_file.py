@@ -33,7 +33,7 @@ def test_a_cell_comes_back_as_it_was_written(name, tmp_path):
 
 
 def test_cells_that_are_shipped_are_known_by_name():
-    assert cell_names() == ["d405_wrist", "d435_wrist", "embedded", "shoulder"]
+    assert cell_names() == ["d405_wrist", "d435_wrist", "embedded", "franka_hand", "shoulder"]
     with pytest.raises(InvalidInput, match="unknown cell 'd435', expected one of d405_wrist, d435_wrist"):
         load_cell("d435")
 

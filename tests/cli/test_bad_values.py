@@ -62,6 +62,8 @@ def bad_value(draw, words, parameter, kind):
         return draw.choice([text for text in TEXTS if not text[-1].isdigit()])
     if "<int" in kind or "<float" in kind or "[int]" in kind:
         return draw.choice(NUMBERS)
+    if name == "--author":
+        return draw.choice([text for text in TEXTS if not text.isprintable() or not text.strip() or len(text) > 200])
     if name == "--namespace":
         return draw.choice([text for text in TEXTS if not text.isidentifier()])
     if name == "--json":

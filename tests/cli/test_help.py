@@ -7,7 +7,7 @@ from qtopt_agent.cli.main import app
 
 from .commands import COMMANDS, ROOT
 
-WITHOUT_RESULT = {("launch",)}  # its nodes write theirs: result:=FILE
+WITHOUT_RESULT = {("launch",), ("teleop",)}  # nodes of launch write theirs: result:=FILE; labels go to the logger
 GROUPS = [(name,) for name, command in ROOT.commands.items() if hasattr(command, "commands")]
 
 

@@ -76,16 +76,6 @@ def teleoperated(**agent):
             yield client
 
 
-def accepted(client, **goal):
-    """The handle of a goal, once the agent is active."""
-
-    def taken():
-        handle = client.send(**goal)
-        return handle.accepted and handle
-
-    return until(taken, "a goal is accepted")
-
-
 def writers(client):
     return {command.writer.partition("-")[0] == "teleop" for command in client.commands}
 
@@ -116,7 +106,7 @@ def check_a_stick_jogs_the_arm_and_letting_go_or_falling_silent_stops_it():
 def check_a_person_takes_over_in_an_attempt_and_hands_back():
     with teleoperated() as client:
         stick = client.stick
-        handle = accepted(client, seed=1)
+        handle = client.accepted(seed=1)
         until(lambda: len(client.steps) >= 2, "steps of the script")
         stick.set(HOLD, y=1.0)
         until(lambda: sum(step.by_person for step in client.steps) >= 2, "steps by a person")
@@ -140,7 +130,7 @@ def check_a_person_takes_over_in_an_attempt_and_hands_back():
 
 def check_a_hand_that_falls_silent_in_an_attempt_ends_it_with_a_stop():
     with teleoperated() as client:
-        handle = accepted(client, seed=2)
+        handle = client.accepted(seed=2)
         client.stick.set(HOLD, z=-0.5)
         until(lambda: any(step.by_person for step in client.steps), "a step by a person")
         client.stick.silent = True
@@ -155,7 +145,7 @@ def check_an_attempt_begins_when_a_person_has_let_go():
     with teleoperated() as client:
         client.stick.set(HOLD, x=0.2)
         until(lambda: client.commands, "the arm is jogged")
-        handle = accepted(client, max_steps=2)
+        handle = client.accepted(max_steps=2)
         time.sleep(1.0)
         assert not client.steps and writers(client) == {True}
         client.stick.set()

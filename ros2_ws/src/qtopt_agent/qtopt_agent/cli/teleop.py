@@ -16,12 +16,13 @@ def teleop(
     ] = None,
     namespace: Annotated[str, typer.Option(help="Of the graph whose arm it is.")] = "",
 ) -> None:
-    """Move an arm by hand, take over in an attempt, label the last grasp.
+    """Move an arm by hand, take over in an attempt, label a grasp.
 
     Beside a running graph, in a terminal of its own.
     """
     from qtopt_agent.cli.listener import node_command
     from qtopt_agent.core.errors import InvalidInput
+    from qtopt_agent.episodes.label import checked_author
     from qtopt_agent.graph.description import arm_file, checked_namespace
     from qtopt_agent.graph.settings import DEVICES
     from qtopt_agent.processes.interrupts import first_interrupt
@@ -33,7 +34,7 @@ def teleop(
     told: dict[str, object] = {
         name: profile[name] for name in ("base_frame", "tip_frame", "pose_topic") if name in profile
     }
-    told |= {"device": device, "author": author}
+    told |= {"device": device, "author": checked_author(author)}
     command, environment = node_command("teleop", told, checked_namespace(namespace))
     if params is not None:
         command += ["--params-file", str(params)]

@@ -23,14 +23,19 @@ class Label:
     created: str
 
 
+def checked_author(author: str) -> str:
+    """Raises InvalidInput where it is not 1 to 200 printable characters."""
+    if not author.strip() or len(author) > 200 or not author.isprintable():
+        raise InvalidInput(f"the author of a label is {author[:200]!r}, expected 1 to 200 printable characters")
+    return author
+
+
 def write_label(folder: Path, success: bool, author: str) -> None:
     """Label the episode in `folder`, in place of an earlier label; it is on the disk once this returns.
 
-    Raises InvalidInput without an author of up to 200 printable characters, or StorageError.
+    Raises InvalidInput on an author as `checked_author` does, or StorageError.
     """
-    if not author.strip() or len(author) > 200 or not author.isprintable():
-        raise InvalidInput(f"the author of a label is {author[:200]!r}, expected 1 to 200 printable characters")
-    label = Label(success, author, datetime.now(UTC).isoformat(timespec="seconds"))
+    label = Label(success, checked_author(author), datetime.now(UTC).isoformat(timespec="seconds"))
     temporary = folder / f".{FILE_NAME}-{os.getpid()}"
     try:
         with temporary.open("w", encoding="utf-8") as file:

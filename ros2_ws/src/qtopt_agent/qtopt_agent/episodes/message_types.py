@@ -43,7 +43,7 @@ class RecordedType(NamedTuple):
 
 
 # Fields that a type has had at its end since the first release, and their CDR in messages of that, in both byte orders.
-_ADDED = {STEP: (("log_density", "by_person"), b"\xff\xff\xff\xff" + b"\0")}  # NaN, False
+_ADDED = {STEP: (("by_person", "log_density"), b"\0" + b"\0" * 3 + b"\xff\xff\xff\xff")}  # False, aligned, NaN
 
 
 @cache

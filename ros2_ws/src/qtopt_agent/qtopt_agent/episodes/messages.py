@@ -75,8 +75,8 @@ def step_message(step: Step, index: int, model_version: str) -> Any:
         model_version,
         _time(step.inference_stamp, "inference stamp"),
         _time(step.command_stamp, "command stamp"),
-        float(step.log_density),
         bool(step.by_person),
+        float(step.log_density),
     )
     check_step(message)
     return message

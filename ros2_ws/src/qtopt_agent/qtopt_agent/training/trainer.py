@@ -84,6 +84,7 @@ class Trainer:
         self._settings, self._published = settings, published
         self.running = ""
         self._progress = Progress()
+        self._outcome = ""  # of the last round
         self._used = _read_count(settings.run / COUNT)  # at the beginning of the last round
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -107,7 +108,8 @@ class Trainer:
             self._begin(count)
         elif self._progress.state == TrainerState.WAITING:
             there = f"{count} episodes in {s.episodes}" if s.episodes.is_dir() else f"no folder {s.episodes} yet"
-            self._change(text=f"{there}, the next round begins at {due} episodes")
+            last = f"; the last one: {self._outcome}" if self._outcome else ""
+            self._change(text=f"{there}, the next round begins at {due} episodes{last}")
         return self._progress
 
     def stop(self) -> None:
@@ -192,7 +194,8 @@ class Trainer:
         elif "skipped" in said:
             self._change(text=f"{said['skipped']} episodes cannot be learned from, such as: {said['why']}")
         elif "compared" in said:
-            self._change(text=said["text"])
+            self._outcome = said["text"]
+            self._change(text=self._outcome)
         else:
             self._change(**said)
 
