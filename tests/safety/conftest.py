@@ -28,6 +28,7 @@ class Bench:
     frozen: dict[str, float] = field(default_factory=dict)
     clock_offset: float = 0.0
     yaw: float = 0.3
+    heeds: float = 1.0  # share of the velocities that it is told
     shove: np.ndarray = field(default_factory=lambda: np.zeros(3))
     sent: list[Setpoint] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -80,7 +81,7 @@ class Bench:
             self.position = self.position + share * (setpoint.pose.position - self.position)
             self.yaw += share * ((setpoint.pose.yaw - self.yaw + np.pi) % (2 * np.pi) - np.pi)
         else:
-            self.position = self.position + setpoint.velocity * dt
+            self.position = self.position + self.heeds * setpoint.velocity * dt
             self.yaw += setpoint.yaw_rate * dt
 
     def wrong_pose(self, position: np.ndarray) -> None:

@@ -61,6 +61,18 @@ def test_a_hand_that_is_held_up_is_not_pressed_on(make_bench):
     assert_within_limits(bench)
 
 
+def test_what_an_arm_falls_short_of_its_velocities_does_not_add_up(make_bench):
+    """An agent may have its next command ready at once; each motion is planned from where the hand is."""
+    bench = make_bench(Output.TWIST, start=(-0.15, 0.0, 0.15), yaw=0.0, heeds=0.97)
+    bench.arm()
+    for _ in range(12):
+        goal = bench.position[0] + 0.02
+        bench.move(x=0.02)
+        while bench.driver.moving:
+            bench.step()
+        assert goal - bench.position[0] == pytest.approx(0.03 * 0.02, abs=2e-4)
+
+
 def test_a_hand_of_which_no_pose_comes_for_a_while_is_not_taken_for_held_up(make_bench):
     bench = make_bench(Output.POSE)
     bench.settings = replace(bench.settings, patience=0.1)

@@ -15,7 +15,14 @@ BOX = {"workspace.low": [-0.2, -0.2, 0.0], "workspace.high": [0.2, 0.2, 0.3]}
 
 
 def test_the_profiles_that_are_promised_are_there():
-    assert [file.stem for file in ARMS] == ["franka_cartesian", "gazebo", "generic", "mujoco", "ur_servo"]
+    assert [file.stem for file in ARMS] == [
+        "franka_cartesian",
+        "franka_servo",
+        "gazebo",
+        "generic",
+        "mujoco",
+        "ur_servo",
+    ]
 
 
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)

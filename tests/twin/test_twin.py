@@ -62,6 +62,7 @@ def test_the_tool_of_its_profile_is_the_one_of_its_frames(name):
     np.testing.assert_allclose(matrix_of(orientation_at(0.0, profile.tool)) @ to_cell, UPRIGHT, atol=1e-5)
     assert (profile.base_frame, profile.tip_frame, profile.output_topic) == (arm.base, arm.tip, arm.setpoints)
     assert profile.gripper.name == arm.jaw.action and profile.gripper.joint in arm.jaw.published
+    assert (profile.gripper.interface == "parallel_gripper_command") == arm.jaw.parallel
     assert (profile.gripper.open_position, round(profile.gripper.closed_position, 1)) == (
         arm.jaw.opened,
         arm.jaw.closed,

@@ -72,6 +72,7 @@ setup(
         ("share/qtopt_agent", ["package.xml"]),
         ("share/qtopt_agent/config", ["config/sros2_policy.xml"]),
         ("share/qtopt_agent/config/arms", sorted(glob("config/arms/*.yaml"))),
+        ("share/qtopt_agent/config/drivers", sorted(glob("config/drivers/*.yaml"))),
         ("share/qtopt_agent/config/cells", sorted(glob("config/cells/*.yaml"))),
         ("share/qtopt_agent/config/twins", sorted(glob("config/twins/*.yaml"))),
         ("share/qtopt_agent/launch", sorted(glob("launch/*.launch.py"))),

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from control_msgs.action import GripperCommand
+from control_msgs.action import GripperCommand, ParallelGripperCommand
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.action import ActionServer, GoalResponse
 from rclpy.clock import Clock, ClockType
@@ -67,7 +67,7 @@ class Twin(Node):
         self._newest: Any = None  # the handle of the goal that is under way
         self._jaw = ActionServer(
             self,
-            GripperCommand,
+            ParallelGripperCommand if arm.jaw.parallel else GripperCommand,
             arm.jaw.action,
             self._end_goal,
             goal_callback=self._on_goal,
@@ -203,14 +203,22 @@ class Twin(Node):
             self.get_logger().warning(f"set point ignored: {why}", throttle_duration_sec=2.0)
 
     def _on_goal(self, goal: Any) -> Any:
-        told = goal.command.position, goal.command.max_effort
-        return GoalResponse.ACCEPT if np.isfinite(told).all() else GoalResponse.REJECT
+        return GoalResponse.ACCEPT if np.isfinite(self._wanted(goal)).all() else GoalResponse.REJECT
+
+    def _wanted(self, goal: Any) -> tuple[float, float]:
+        """Position and effort of a goal; no numbers where it has none."""
+        command = goal.command
+        if not self._arm.jaw.parallel:
+            return command.position, command.max_effort
+        if len(command.position) != 1:
+            return np.nan, np.nan
+        return command.position[0], command.effort[0] if command.effort else self._arm.jaw.force
 
     def _on_accepted(self, handle: Any) -> None:
-        jaw, command = self._arm.jaw, handle.request.command
+        jaw, (position, effort) = self._arm.jaw, self._wanted(handle.request)
         way = abs(jaw.opened - jaw.closed)
-        self._world.set_jaw(command.position, command.max_effort)
-        self._goals[bytes(handle.goal_id.uuid)] = JawGoal(command.position, _TOLERANCE * way, _STILL * way)
+        self._world.set_jaw(position, effort)
+        self._goals[bytes(handle.goal_id.uuid)] = JawGoal(position, _TOLERANCE * way, _STILL * way)
         before, self._newest = self._newest, handle
         if before is not None:  # a new goal takes the place of the old one, which is neither reached nor stalled
             before.execute()
@@ -228,7 +236,10 @@ class Twin(Node):
             handle.succeed()
         else:
             handle.abort()
-        return GripperCommand.Result(position=position, stalled=goal.stalled, reached_goal=goal.reached)
+        if not self._arm.jaw.parallel:
+            return GripperCommand.Result(position=position, stalled=goal.stalled, reached_goal=goal.reached)
+        state = JointState(name=[next(iter(self._arm.jaw.published))], position=[position])
+        return ParallelGripperCommand.Result(state=state, stalled=goal.stalled, reached_goal=goal.reached)
 
     def _on_stop(self, request: Any, response: Any) -> Any:
         self._world.protective_stop()

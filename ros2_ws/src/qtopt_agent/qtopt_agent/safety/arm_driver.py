@@ -267,6 +267,9 @@ class ArmDriverCore:
             self._ended = command.writer, command.sequence
             self.report = CommandReport(command, STOP)
             return self.report
+        if self.settings.output == Output.TWIST and reference.standing:
+            # An arm that is told velocities is never quite where they lead: what is missing must not add up.
+            reference = self._reference = Reference.at_rest(self._inside(measured))
         allowed, here = guarded.action, reference.unwound(measured)
         c, s = np.cos(here.yaw), np.sin(here.yaw)
         x, y, z = (float(v) for v in allowed.translation)

@@ -20,7 +20,8 @@ class TwinJaw:
     joints: in MuJoCo, as multiples of the first, which is driven. published: names in /joint_states, likewise.
     opened, closed: positions of the first, m or rad. rate: per s. height: of the finger tips beyond the hand's flange
     when shut, m. force: of each finger, at most, N. lever: m between it and the first joint, 1 where that slides.
-    action: the server's name. aborts: whether a stall ends a goal as aborted, as ros2_controllers has it, or well.
+    action: the server's name. parallel: whether it takes ParallelGripperCommand, else GripperCommand. aborts: whether a
+    stall ends a goal as aborted, as ros2_controllers has it unless told otherwise, or well.
     """
 
     model: str
@@ -33,6 +34,7 @@ class TwinJaw:
     force: float
     lever: float
     action: str
+    parallel: bool
     aborts: bool
 
 
@@ -73,7 +75,8 @@ _PANDA_HAND = TwinJaw(
     height=0.1063,
     force=70.0,
     lever=1.0,
-    action="fr3_gripper/gripper_action",
+    action="franka_gripper/gripper_action",
+    parallel=False,
     aborts=False,
 )
 _ROBOTIQ_85 = TwinJaw(
@@ -100,7 +103,8 @@ _ROBOTIQ_85 = TwinJaw(
     height=0.163,
     force=235.0,
     lever=0.0571,
-    action="robotiq_gripper_controller/gripper_cmd",
+    action="robotiq/robotiq_gripper_controller/gripper_cmd",
+    parallel=True,
     aborts=True,
 )
 ARMS = {

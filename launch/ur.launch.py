@@ -1,0 +1,10 @@
+"""A Universal Robots arm: its driver, MoveIt Servo, a Robotiq 2F-85. What is started: graph/bring_up.py."""
+
+from launch import LaunchDescription
+
+from qtopt_agent.graph.ros_bring_up import description
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arm's drivers, for the graph of grasp.launch.py beside them."""
+    return description("ur")
