@@ -18,7 +18,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import settings, topics
 from qtopt_agent.graph.description import GRAPHS, build, shared
 from qtopt_agent.models.released import released_models
-from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, read_parameters
+from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile, read_parameters
 
 MODELS = Path(__file__).parents[2] / "models"
 BOX = {"workspace": {"low": [-0.2, -0.2, 0.0], "high": [0.2, 0.2, 0.3]}}
@@ -56,8 +56,10 @@ def test_a_simulator_has_any_cell_and_its_arm_the_same(tmp_path):
     assert {nodes[name].parameters["cell"] for name in ("simulator", "agent", "arm_driver", "stop_guard")} == {
         str(file)
     }
-    driver = nodes["arm_driver"].parameters
-    assert (driver["workspace.high"], driver["gripper.open_position"]) == ([0.1, 0.1, 0.22], 0.03)
+    driver = {name: nodes["arm_driver"].parameters[name] for name in (each.name for each in ARM_PARAMETERS)}
+    profile = arm_profile(driver)
+    assert profile.driver.step.workspace.high == (0.1, 0.1, 0.22)
+    assert (profile.gripper.open_position, profile.gripper.open_aperture) == (0.03, 0.06)
     assert graph(simulator="mujoco", cell="d435_wrist")["simulator"].parameters["cell"] == "d435_wrist"
     assert graph(simulator="mujoco")["simulator"].parameters["cell"] == "embedded"
     with pytest.raises(InvalidInput, match="cell is 'd435_wrist': for simulator:=mujoco only"):

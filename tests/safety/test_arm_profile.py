@@ -28,17 +28,17 @@ def test_the_profiles_that_are_promised_are_there():
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
 def test_a_profile_is_valid_once_a_workspace_or_a_cell_is_given(file):
     given = read_parameters(file)
-    simulated = "workspace.low" in given
+    simulated = given.get("simulated", False)
     profile = arm_profile(given if simulated else given | BOX)
     assert profile.rate >= 50
     assert profile.driver.step.workspace.high == ((0.16, 0.16, 0.24) if simulated else (0.2, 0.2, 0.3))
 
 
 @pytest.mark.parametrize("file", ARMS, ids=lambda file: file.stem)
-def test_a_profile_names_its_cell_and_leaves_the_jaw_and_the_floor_to_it(file):
+def test_a_profile_names_its_cell_and_leaves_workspace_jaw_and_floor_to_it(file):
     given = read_parameters(file)
     assert given["cell"] in cell_names()
-    assert not {"floor_height", "gripper.open_aperture"} & given.keys()
+    assert not {"workspace.low", "workspace.high", "floor_height", "gripper.open_aperture"} & given.keys()
 
 
 @pytest.mark.parametrize("cell", cell_names())

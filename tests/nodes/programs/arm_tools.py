@@ -39,7 +39,7 @@ class Arm:
         self.camera_period = 0.02
         self.frozen_at, self.finger = None, 0.04
         self.frame, self.orientation = "world", (0.0, 0.0, 0.0, 1.0)
-        self.size = (32, 32)
+        self.size, self.camera_frame = (32, 32), ""
         self.clock = clock or (lambda: node.get_clock().now().nanoseconds)
         self.out = {
             kind: node.create_publisher(kind, topic, qos_profile_sensor_data)
@@ -86,7 +86,7 @@ class Arm:
                 height, width = self.size
                 image = Image(height=height, width=width, encoding="rgb8", step=3 * width)
                 image.data.frombytes(bytes(3 * height * width))
-                image.header.stamp = self.frozen_at or stamp
+                image.header.stamp, image.header.frame_id = self.frozen_at or stamp, self.camera_frame
                 self.out[Image].publish(image)
             time.sleep(0.02)
 

@@ -6,6 +6,7 @@ import signal
 import time
 from contextlib import contextmanager
 
+import numpy as np
 from arm_tools import TWIST, Arm, driver
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from graph_tools import Spinning, running, until
@@ -14,6 +15,8 @@ from qtopt_msgs.msg import GripperState
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
+
+from qtopt_agent.core.cell import EMBEDDED
 
 FROM_TF = {"pose_topic": "", "base_frame": "base_link", "tip_frame": "grasp_tip"}
 
@@ -54,6 +57,46 @@ def check_an_arm_that_tells_its_pose_by_tf_alone_is_heard():
 
         pose = until(found, "a pose")[-1].pose
         assert math.isclose(pose.position.x, 0.05) and math.isclose(pose.position.z, 0.15)
+
+
+def check_tip_and_camera_are_told_on_tf_where_nobody_else_tells_them():
+    with running(driver()), Spinning("probe") as probe, Arm(probe.node) as arm:
+        arm.camera_frame = "wrist"
+        moving, fixed = transforms_of(probe.node)
+        lens = until(lambda: [each for each in fixed if each.child_frame_id == "wrist"], "the camera", 30.0)[0]
+        place = lens.transform.translation
+        assert lens.header.frame_id == "gripper"
+        assert np.allclose((place.x, place.y, place.z), EMBEDDED.camera.position)
+        tip = until(lambda: [each for each in moving if each.child_frame_id == "gripper"], "the tip")[-1]
+        assert tip.header.frame_id == "world" and math.isclose(tip.transform.translation.z, 0.15)
+
+
+def check_a_tip_that_somebody_tells_is_not_told_twice():
+    mounted = driver(**FROM_TF, tip_parent="tool0", cell="d435_wrist", simulated=False)
+    mounted[1]["workspace"] = {"low": [0.0, -0.2, 0.0], "high": [0.3, 0.2, 0.3]}
+    with running(mounted), Spinning("probe") as probe, Arm(probe.node) as arm:
+        arm.camera_frame = "wrist"
+        _, heard = transforms_of(probe.node)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        fixed = probe.node.create_publisher(TFMessage, "/tf_static", latched)
+        moving = probe.node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        fixed.publish(TFMessage(transforms=[transform(probe.node, "tool0", "grasp_tip", z=0.1)]))
+
+        def told():
+            moving.publish(TFMessage(transforms=[transform(probe.node, "base_link", "tool0", x=0.05, z=0.05)]))
+            return [each for each in heard if each.child_frame_id == "wrist"]
+
+        assert until(told, "the camera", 30.0)[0].header.frame_id == "grasp_tip"
+        assert [each.child_frame_id for each in heard].count("grasp_tip") == 1  # the one above
+
+
+def transforms_of(node):
+    """Lists that fill: what moves, and what does not."""
+    moving, fixed = [], []
+    node.create_subscription(TFMessage, "/tf", lambda message: moving.extend(message.transforms), QoSProfile(depth=100))
+    latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    node.create_subscription(TFMessage, "/tf_static", lambda message: fixed.extend(message.transforms), latched)
+    return moving, fixed
 
 
 def check_the_driver_arms_once_servo_takes_twists_and_tells_a_new_one():

@@ -4,7 +4,7 @@ import random
 import struct
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.nodes.conversions import header_stamp
+from qtopt_agent.nodes.conversions import header_frame, header_stamp
 
 INPUTS = 500
 
@@ -12,6 +12,19 @@ INPUTS = 500
 def check_a_stamp_is_read_from_either_byte_order():
     for flag, order in ((1, "<"), (0, ">")):
         assert header_stamp(bytes([0, flag, 0, 0]) + struct.pack(f"{order}iI", -5, 250_000_000)) == -4.75
+
+
+def check_a_frame_is_read_from_either_byte_order_and_is_text_or_none():
+    for flag, order in ((1, "<"), (0, ">")):
+        head = bytes([0, flag, 0, 0]) + struct.pack(f"{order}iII", 5, 0, 7)
+        assert header_frame(head + b"/wrist\0" + bytes(40)) == "wrist"
+        assert header_frame(head[:12] + struct.pack(f"{order}I", 1) + bytes(40)) == ""
+        for text in (b"wr", b"wr\xffst\0"):
+            try:
+                found = header_frame(head + text)
+            except InvalidInput:
+                continue
+            raise AssertionError(found)
 
 
 def check_bytes_that_hold_no_stamp_are_refused():

@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseStamped
 from graph_tools import LONG, RUNNER, Spinning
 from qtopt_msgs.msg import GraspCommand, GripperState, ModelInfo, SafetyStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
 SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -30,6 +30,10 @@ class Graph:
                 node.declare_parameter(f"workspace.{end}", corner)
         for name in ("camera", "gripper", "pose", "command"):
             node.declare_parameter(f"ages.{name}", 5.0)  # a busy machine is not what is looked for
+        if wrong == "lens":
+            node.declare_parameter("cell", "d435_wrist")
+            node.declare_parameter("camera_info_topic", "/lens/info")
+        self.lenses = node.create_publisher(CameraInfo, "/lens/info", SENSOR)
         self.images = node.create_publisher(Image, "/camera/image_raw", SENSOR)
         self.jaws = node.create_publisher(GripperState, "/gripper/state", SENSOR)
         self.poses = node.create_publisher(PoseStamped, "/arm/pose", SENSOR)
@@ -68,6 +72,9 @@ class Graph:
                 self.images.publish(image)
             if self.wrong != "gripper silent":
                 self.jaws.publish(jaw)
+            self.lenses.publish(
+                CameraInfo(width=640, height=480, k=[300.0, 0.0, 319.5, 0.0, 300.0, 239.5, 0.0, 0.0, 1.0])
+            )
             self.poses.publish(pose)
             self.safety.publish(status)
             time.sleep(0.02)
@@ -145,6 +152,11 @@ def check_images_smaller_than_the_models():
 
 def check_images_of_two_sizes():
     expect("two sizes", "images of several sizes: 64x48, 128x96 px")
+
+
+def check_a_lens_that_is_not_the_cells_wherever_it_is_told():
+    said = [text for severity, text in findings("lens") if severity]
+    assert [text for text in said if "camera_info says a view of 77.3 degrees" in text], said
 
 
 def check_no_model():

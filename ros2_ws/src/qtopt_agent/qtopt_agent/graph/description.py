@@ -277,15 +277,12 @@ def _rehearsal(a: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _in_cell(nodes: Sequence[NodeDescription], name: str) -> list[NodeDescription]:
-    """`nodes` with the cell `name`, whose workspace the simulator's arm may use to its ends."""
-    cell = load_cell(name)
-    told: dict[str, Any] = {"cell": os.path.abspath(name) if name.endswith(".yaml") else name}
-    arm = {
-        "workspace.low": list(cell.workspace.low),
-        "workspace.high": list(cell.workspace.high),
-        "gripper.open_position": cell.jaw.aperture / 2,  # of each finger
+    """`nodes` with the cell `name`."""
+    told: dict[str, Any] = {
+        "cell": os.path.abspath(name) if name.endswith(".yaml") else name,
+        "gripper.open_position": load_cell(name).jaw.aperture / 2,  # of each finger
     }
-    return [replace(node, parameters=node.parameters | _known(node, told | arm)) for node in nodes]
+    return [replace(node, parameters=node.parameters | _known(node, told)) for node in nodes]
 
 
 def _known(node: NodeDescription, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from qtopt_agent.standalone.names import expand
 from qtopt_agent.standalone.processes import NodeDescription
 
 OF_ARM = ("arm_driver", "stop_guard", "cycle")  # these are told all of the arm's profile
-TOPICS = ("pose_topic", "joint_states_topic", "image_topic", "output.topic", "gripper.name")
+TOPICS = ("pose_topic", "joint_states_topic", "image_topic", "camera_info_topic", "output.topic", "gripper.name")
 
 
 def merged(nodes: Sequence[NodeDescription], arm: Path | None, params: Path | None) -> list[NodeDescription]:

@@ -21,6 +21,7 @@ from qtopt_agent.graph import topics
 from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.driver_memory import DriverMemory
 from qtopt_agent.nodes.driver_reports import DriverReports
+from qtopt_agent.nodes.frames import Frames
 from qtopt_agent.nodes.gripper import gripper_output
 from qtopt_agent.nodes.pictures import picture_type
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR, SETPOINT, SHARED_SENSOR
@@ -63,10 +64,13 @@ class ConfiguredDriver:
         self._subscribe(JointState, profile.joint_states_topic, self._on_joints, SHARED_SENSOR)
         self._subscribe(GraspCommand, topics.COMMAND, self._on_command, RELIABLE)
         self._subscribe(Bool, topics.GUARD, self._on_guard, RELIABLE)
+        self._frames = Frames(node, profile)
+        self._opened.callback(self._frames.destroy)
         if profile.pose_topic:
             self._subscribe(PoseStamped, profile.pose_topic, self._on_pose, SENSOR)
         else:
-            self._opened.callback(TipPose(node, profile.base_frame, profile.tip_frame, self._on_pose).destroy)
+            tip = TipPose(node, profile.base_frame, profile.tip_frame, self._frames, self._on_pose)
+            self._opened.callback(tip.destroy)
         for kind, name, answer in ((SetBool, topics.ARM, self._on_arm), (Trigger, topics.RESUME, self._on_resume)):
             self._opened.callback(node.destroy_service, node.create_service(kind, name, answer))
         # Steady time: a simulator's clock that stands still must not stop the set points.
@@ -108,6 +112,14 @@ class ConfiguredDriver:
             return
         if self._stamped("a picture", stamp):
             self.core.camera(stamp, *self._now())
+        if not self._frames.camera:
+            self._see_camera(data)
+
+    def _see_camera(self, data: bytes) -> None:
+        try:
+            self._frames.camera = conversions.header_frame(data)
+        except InvalidInput as error:
+            self._node.get_logger().error(f"a picture from nowhere: {error}", throttle_duration_sec=1.0)
 
     def _stamped(self, what: str, stamp: float) -> bool:
         if stamp == 0:
@@ -142,7 +154,10 @@ class ConfiguredDriver:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
         yaw, tilt = yaw_and_tilt(orientation, self._profile.tool)
-        self.core.measured(position, yaw, conversions.seconds(message.header.stamp), *self._now(), tilt)
+        stamp = conversions.seconds(message.header.stamp)
+        self.core.measured(position, yaw, stamp, *self._now(), tilt)
+        if self._profile.pose_topic:
+            self._frames.measured(position, orientation, stamp)
 
     def _on_command(self, message: Any) -> None:
         try:

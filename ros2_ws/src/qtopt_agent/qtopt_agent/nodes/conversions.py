@@ -63,6 +63,19 @@ def header_stamp(data: bytes) -> float:
     return float(sec + nanosec * 1e-9)
 
 
+def header_frame(data: bytes) -> str:
+    """The frame, without a leading slash, of a serialised message that begins with a header, as `header_stamp` says.
+
+    Raises InvalidInput where that is no text, or longer than the message.
+    """
+    header_stamp(data)
+    (length,) = struct.unpack_from("<I" if data[1] else ">I", data, 12) if len(data) >= 16 else (0,)
+    text = bytes(data[16 : 16 + length]).removesuffix(b"\0")
+    if len(text) < length - 1 or not text.isascii():
+        raise InvalidInput(f"frame is {text[:40]!r}, expected {length} bytes of text")
+    return text.decode("ascii").lstrip("/")
+
+
 def image_message(image: Any, stamp: float, frame: str) -> Any:
     """uint8 [H, W, 3] RGB as sensor_msgs/Image."""
     height, width, _ = image.shape

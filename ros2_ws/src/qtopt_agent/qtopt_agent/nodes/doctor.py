@@ -36,7 +36,7 @@ from qtopt_agent.safety.watchdog import AgeLimits
 
 PATIENCE = 3.0  # s for the arm driver to tell its parameters
 ALL = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-ASKED = ("cell", "workspace.low", "workspace.high", "image_topic", "pose_topic")
+ASKED = ("cell", "simulated", "workspace.low", "workspace.high", "image_topic", "camera_info_topic", "pose_topic")
 AGES = ("ages.camera", "ages.gripper", "ages.pose", "ages.command")
 PARAMETERS = (Parameter("seconds", 3.0, "How long to listen, s.", 0.5, 60.0),)
 
@@ -106,7 +106,8 @@ class Doctor(Node):
         }
         heard = {name: _Heard(self, *about) for name, about in kinds.items()}
         self.create_subscription(SafetyStatus, topics.SAFETY, partial(setattr, self, "_status"), ALL)
-        self.create_subscription(CameraInfo, str(PurePosixPath(images).parent / "camera_info"), self._on_info, ALL)
+        info = known.get("camera_info_topic") or str(PurePosixPath(images).parent / "camera_info")
+        self.create_subscription(CameraInfo, info, self._on_info, ALL)
         self.create_subscription(ModelInfo, topics.MODEL, partial(setattr, self, "_model"), LATCHED)
         self._spin(1.0)  # until publishers are found
         for each in heard.values():

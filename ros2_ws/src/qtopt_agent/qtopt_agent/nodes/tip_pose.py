@@ -6,44 +6,32 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from tf2_msgs.msg import TFMessage
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.graph import topics
 from qtopt_agent.nodes import conversions
-from qtopt_agent.nodes.qos import SENSOR, STATIC_TRANSFORMS, TRANSFORMS
-from qtopt_agent.safety.frame_tree import FrameTree
+from qtopt_agent.nodes.frames import Frames
+from qtopt_agent.nodes.qos import SENSOR
 
 
 class TipPose:
     """Passes each new pose of `tip` in `base` on, and publishes it for the agent and the log."""
 
-    def __init__(self, node: Node, base: str, tip: str, on_pose: Callable[[Any], None]) -> None:
-        self._node, self._base, self._tip, self._on_pose = node, base, tip, on_pose
-        self._tree = FrameTree()
+    def __init__(self, node: Node, base: str, tip: str, frames: Frames, on_pose: Callable[[Any], None]) -> None:
+        self._node, self._base, self._tip, self._tree, self._on_pose = node, base, tip, frames.tree, on_pose
         self._out = node.create_publisher(PoseStamped, topics.POSE, SENSOR)
-        self._inputs = [
-            node.create_subscription(TFMessage, topics.TF, self._on_moving, TRANSFORMS),
-            node.create_subscription(TFMessage, topics.TF_STATIC, self._on_static, STATIC_TRANSFORMS),
-        ]
         self._last = -math.inf
+        frames.follow(self._look)
 
     def destroy(self) -> None:
-        """Close its topics."""
-        for each in self._inputs:
-            self._node.destroy_subscription(each)
+        """Close its topic."""
         self._node.destroy_publisher(self._out)
 
-    def _on_static(self, message: Any) -> None:
-        conversions.hear_transforms(self._tree, message, static=True)
-
-    def _on_moving(self, message: Any) -> None:
-        logger = self._node.get_logger()
+    def _look(self) -> None:
         try:
-            conversions.hear_transforms(self._tree, message, static=False)
             found = self._tree.pose(self._base, self._tip)
         except InvalidInput as error:
-            logger.warning(f"no pose of {self._tip}: {error}", throttle_duration_sec=2.0)
+            self._node.get_logger().warning(f"no pose of {self._tip}: {error}", throttle_duration_sec=2.0)
             return
         if found.stamp != self._last and math.isfinite(found.stamp):
             self._last = found.stamp

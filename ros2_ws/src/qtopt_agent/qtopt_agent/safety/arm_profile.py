@@ -29,10 +29,18 @@ ARM_PARAMETERS = (
         "tool_orientation", [1.0, 0.0, 0.0, 0.0], "x, y, z, w of the tip frame in the base frame at yaw 0.", -10, 10
     ),
     Parameter(
+        "tip_parent", "", "Frame in which the tip frame is, if the driver is to say it on /tf where nobody else does."
+    ),
+    Parameter("tip_position", [0.0, 0.0, 0.0], "x, y, z of the tip frame in tip_parent, m.", -1, 1),
+    Parameter("tip_orientation", [0.0, 0.0, 0.0, 1.0], "x, y, z, w of the tip frame in tip_parent.", -10, 10),
+    Parameter(
         "cell",
         "",
         "Cell: a name in config/cells, or a file. Its workspace, floor and aperture hold where none are given here.",
         path=True,
+    ),
+    Parameter(
+        "simulated", False, "No real arm: the embedded cell's workspace holds for it, which nobody has measured."
     ),
     Parameter("floor_height", 0.0, "Height of the bin's floor in the base frame, m.", -5.0, 5.0),
     Parameter("pose_topic", "", "PoseStamped of the tip frame in the base frame; empty: take it from tf."),
@@ -42,6 +50,7 @@ ARM_PARAMETERS = (
         "camera/image_raw",
         "Image of the camera that the agent decides by; CompressedImage where it ends in /compressed.",
     ),
+    Parameter("camera_info_topic", "", "CameraInfo of that camera; empty: camera_info beside image_topic."),
     Parameter("rate", 100.0, "Set points per second, Hz.", 50.0, 1000.0),
     Parameter("output.type", "twist", "What the controller takes: twist (TwistStamped) or pose (PoseStamped)."),
     Parameter("output.topic", "arm/target_twist", "Topic of the set points."),
@@ -101,13 +110,19 @@ class GripperProfile:
 
 @dataclass(frozen=True)
 class ArmProfile:
-    """Everything an arm driver is told. tool: quaternion x, y, z, w. floor_height: m. rate: Hz."""
+    """Everything an arm driver is told. tool: quaternion x, y, z, w. floor_height: m. rate: Hz.
+
+    tip_position, tip_orientation: of the tip frame in tip_parent, m and x, y, z, w.
+    """
 
     driver: DriverSettings
     gripper: GripperProfile
     base_frame: str
     tip_frame: str
     tool: NDArray[np.float64]
+    tip_parent: str
+    tip_position: tuple[float, ...]
+    tip_orientation: NDArray[np.float64]
     floor_height: float
     cell: Cell | None
     pose_topic: str
@@ -142,6 +157,9 @@ def arm_profile(parameters: Mapping[str, Any]) -> ArmProfile:
         p["base_frame"],
         p["tip_frame"],
         unit_quaternion(p["tool_orientation"]),
+        p["tip_parent"],
+        _three(p, "tip_position"),
+        unit_quaternion(p["tip_orientation"]),
         p["floor_height"],
         arm_cell(p),
         p["pose_topic"],
@@ -170,16 +188,18 @@ def arm_cell(p: Mapping[str, Any]) -> Cell | None:
 def with_cell(p: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters `p`, all or some, with what their cell says in place of defaults.
 
-    A cell with the embedded simulator's workspace says nothing of the arm's, nor of where its floor is. Raises
-    InvalidInput where a parameter and the cell say two things.
+    A cell with the embedded simulator's workspace, which nobody has measured, says nothing of a real arm's, nor of
+    where its floor is. Raises InvalidInput where a parameter and the cell say two things.
     """
     found, cell = dict(p), arm_cell(p)
     if cell is None:
         return found
     defaults = {parameter.name: parameter.default for parameter in ARM_PARAMETERS}
     said: dict[str, Any] = {"gripper.open_aperture": cell.jaw.aperture}
-    if cell.workspace != EMBEDDED.workspace:  # a simulator's, that nobody has measured on an arm
+    measured = cell.workspace != EMBEDDED.workspace
+    if measured or p.get("simulated"):
         said |= {"workspace.low": list(cell.workspace.low), "workspace.high": list(cell.workspace.high)}
+    if measured:
         said |= {"floor_height": cell.bin.position[2]}
     for name in said.keys() & found.keys():
         if found[name] not in (defaults[name], said[name]):
@@ -215,6 +235,12 @@ def _driver(p: Mapping[str, Any]) -> DriverSettings:
         tilt=p["limits.tilt"],
         writer_timeout=p["writer_timeout"],
     )
+
+
+def _three(p: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    if len(p[name]) != 3:
+        raise InvalidInput(f"{name} is {p[name]}, expected x, y, z in m")
+    return tuple(p[name])
 
 
 def _gripper(p: Mapping[str, Any]) -> GripperProfile:

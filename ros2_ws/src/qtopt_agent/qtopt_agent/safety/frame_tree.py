@@ -59,6 +59,14 @@ class FrameTree:
         """Whether anybody has told where `child` is."""
         return child.lstrip("/") in self._poses
 
+    def joins(self, one: str, other: str) -> bool:
+        """Whether transforms lead from one to the other."""
+        return not self._way_up(one.lstrip("/")).keys().isdisjoint(self._way_up(other.lstrip("/")))
+
+    def root(self, frame: str) -> str:
+        """The farthest ancestor of `frame`: itself where nobody has told where it is."""
+        return list(self._way_up(frame.lstrip("/")))[-1]
+
     def pose(self, base: str, frame: str) -> FramePose:
         """`frame` in `base`. Raises InvalidInput where no chain of transforms leads from one to the other."""
         ways = [self._way_up(name.lstrip("/")) for name in (frame, base)]
