@@ -1,7 +1,5 @@
 """An agent, an arm driver and an arm in one process on invented time: attempts end as they should, whatever happens."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -16,6 +14,7 @@ from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.commands import NOTHING, STOP, DriverState, MotionCommand
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import MotionLimits, WorkspaceBox
+from qtopt_agent.safety.motion import Pose
 
 TICK = 0.01
 BOX = WorkspaceBox((-0.2, -0.2, 0.0), (0.2, 0.2, 0.3))
@@ -68,7 +67,7 @@ class Stack:
             self.driver.camera(stamp, self.clock, self.now)
         jaw = self.clock - self.gripper_delay
         self.agent.inputs.gripper(self.aperture, False, jaw)
-        self.agent.inputs.height(float(self.position[2]), self.clock)
+        self.agent.inputs.tips(Pose(self.position, self.yaw), self.clock)
         self.driver.gripper(self.aperture, jaw, self.clock, self.now)
         self.driver.measured(self.position, self.yaw, self.clock, self.clock, self.now)
         if self.driver_alive:
@@ -301,17 +300,24 @@ def test_a_state_that_is_not_finite_is_not_decided_from():
     assert plan.seen == []
 
 
-def test_a_motion_told_in_numbers_that_are_not_finite_is_not_decided_from():
-    plan = Plan(DOWN)
+def test_it_decides_by_what_the_last_motion_did_and_not_by_what_was_asked():
+    turns = [Action(np.float32([0.02, 0.01, -0.01]), 1.0)] * 4  # beyond pi at last
+    plan = Plan(*turns, DOWN)
     stack = Stack(plan, DETAILED)
     stack.camera_size = (64, 64)
-    told = stack.agent.status
-    unknown = Action(np.float32([np.nan, 0, 0]), 0.0)
-    stack.agent.status = lambda status: told(replace(status, allowed=unknown))
-    result = stack.grasp()
-    assert result.outcome == Outcome.NO_INPUT and "not finite: moved_x_m" in result.message
-    assert len(plan.seen) == 1 and stack.commands[-1].motion.action.terminate
-    stack.assert_arm_stops()
+    floor, drive = stack.position[2] - 0.05, stack._drive
+
+    def blocked():
+        drive()
+        stack.position = np.maximum(stack.position, (-1, -1, floor))  # the fingers stand on something
+
+    stack._drive = blocked
+    stack.grasp()
+    moved = np.array([seen.state[-4:] for seen in plan.seen])
+    np.testing.assert_allclose(moved[0], 0)
+    np.testing.assert_allclose(moved[1:5], [[0.02, 0.01, -0.01, 1.0]] * 4, atol=2e-3)
+    np.testing.assert_allclose(moved[5], [0.01, 0, -0.01, 0.2], atol=2e-3)
+    np.testing.assert_allclose(moved[6:], [[0.01, 0, 0, 0.2]] * len(moved[6:]), atol=2e-3)
 
 
 def test_a_driver_that_is_not_armed_or_silent_ends_the_attempt():

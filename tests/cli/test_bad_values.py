@@ -28,7 +28,8 @@ TO_WRITE = {
 }
 GOOD = {
     **{"--out": "new", "--model": "compact-1", "model": "compact-1", "--run": "new", "--version": "v", "--key": "here"},
-    **{"cell": "embedded", "photograph": "here", "folder": "."},
+    **{"cell": "embedded", "photograph": "here", "folder": ".", "--store": ".", "store": ".", "outcome": "success"},
+    **{"incumbent": "compact-1", "candidate": "compact-1"},
 }
 """What is typed for the others that a command needs."""
 LAUNCH = ("simulator", "arm", "model", "camera", "train", "grasps", "arm_on_start", "clutter", "seed", "speed", "clock")
@@ -80,7 +81,7 @@ def test_bad_values_are_refused_in_one_line_before_any_work_begins(idle, tmp_pat
         context = command.make_context("qtopt", [], resilient_parsing=True)
         kind = (parameter.get_help_record(context) or ("",))[0]
         value = "maybe" if getattr(parameter, "is_flag", False) else bad_value(draw, words, parameter, kind)
-        others = {each.opts[-1] for each in command.params if each.required and each is not parameter}
+        others = [each.opts[-1] for each in command.params if each.required and each is not parameter]
         typed = [f"{other}={GOOD[other]}" for other in others if other[0] == "-"]
         typed += [f"{name}={value}"] if name[0] == "-" else []
         typed += ["--", *(GOOD[other] for other in others if other in GOOD and other[0] != "-")]

@@ -18,6 +18,7 @@ from qtopt_agent.episodes.reader import read_episode
 from qtopt_agent.episodes.split import held_back
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.perception.ingest import RawImage
+from qtopt_agent.safety.motion import Pose
 from qtopt_agent.training.recorded import Folder, as_seen, learning_episodes, parse_folder, shares_of
 
 LENS = replace(load_cell("d435_wrist").camera, distortion=(0.1, -0.2, 0.001, -0.002, 0.05))
@@ -48,7 +49,7 @@ def test_a_recorded_picture_is_to_the_bit_what_the_agent_saw(tmp_path, camera, e
     inputs = AgentInputs(profile, InputLimits())
     inputs.image(RawImage(message.data, encoding, message.height, message.width, message.step), 102.0)
     inputs.gripper(0.05, False, 102.0)
-    inputs.height(0.1, 102.0)
+    inputs.tips(Pose(np.array([0.0, 0.0, 0.1]), 0.0), 102.0)
     live = inputs.observe(102.0, 0.0, 0.1)
     EpisodeWriter(tmp_path).write(replace(episode, final=replace(episode.final, image=rgb(message))))
     (read,) = learning_episodes(tmp_path, profile, 0.0)

@@ -91,7 +91,6 @@ class AgentCore:
         self._steps: list[Step] = []
         self._last: Observation | None = None
         self._final: Observation | None = None
-        self._moved = NOTHING
 
     @property
     def model_version(self) -> str:
@@ -186,13 +185,12 @@ class AgentCore:
         self._episode_id = new_episode_id()
         self._steps = []
         self._last = self._final = None
-        self._moved = NOTHING
         self._pending, self._verdict, self._armed = None, None, False
         self._hand = None
         self._began, self._not_before = self._steady(), self._clock()
         self.q = float("nan")
         self._cancelled.clear()
-        self.inputs.forget_size()
+        self.inputs.begin()
         self._enter(Phase.OBSERVING, self._began)
         return self._episode_id
 
@@ -281,7 +279,7 @@ class AgentCore:
 
     def _observe(self, clock: float, motions: int) -> Observation:
         """The observation now, after so many motions of this attempt."""
-        return self.inputs.observe(clock, self._not_before, motions / self.profile.max_steps, self._moved)
+        return self.inputs.observe(clock, self._not_before, motions / self.profile.max_steps)
 
     def _move(self, pending: _Pending, status: DriverStatus, clock: float, now: float) -> AgentOutput:
         answered = (status.writer, status.sequence) == (self._writer, pending.command.motion.sequence)
@@ -293,7 +291,6 @@ class AgentCore:
             self._sent = now
             return AgentOutput(pending.command)
         pending.executed, pending.done = status.allowed, clock
-        self._moved = status.allowed
         self._not_before = clock
         if pending.action.terminate or len(self._steps) + 1 >= self._limit:
             self._enter(Phase.JUDGING, now)

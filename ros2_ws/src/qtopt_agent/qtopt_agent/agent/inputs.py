@@ -4,16 +4,18 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
 import numpy as np
 
-from qtopt_agent.core.action import Action
 from qtopt_agent.core.errors import InvalidInput, QtoptError
 from qtopt_agent.core.observation import MOVED, Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.perception.ingest import RawImage, ingest_image, ingest_spec
-from qtopt_agent.safety.commands import NOTHING
+from qtopt_agent.safety.motion import Pose
+from qtopt_agent.safety.tool_pose import wrapped
 
+Values = TypeVarTuple("Values")
 KNOWN = ("aperture_m", "height_m", "closed", "steps_done", *MOVED)
 HISTORY = 200  # gripper and pose messages kept: 1 s at 200 Hz
 
@@ -47,7 +49,8 @@ class AgentInputs:
         self._image: tuple[RawImage, float] | None = None
         self._size: tuple[int, int] | None = None
         self._jaw: deque[tuple[float, float, float]] = deque(maxlen=HISTORY)
-        self._height: deque[tuple[float, float]] = deque(maxlen=HISTORY)
+        self._tips: deque[tuple[float, Pose]] = deque(maxlen=HISTORY)
+        self._before: Pose | None = None  # at the last observation of this attempt
 
     def image(self, raw: RawImage, stamp: float) -> None:
         """A picture has come. It replaces the last one, used or not."""
@@ -59,10 +62,10 @@ class AgentInputs:
         with self._lock:
             self._jaw.append((stamp, aperture, float(closed)))
 
-    def height(self, height: float, stamp: float) -> None:
-        """The finger tips are `height` m above the floor of the bin."""
+    def tips(self, tips: Pose, stamp: float) -> None:
+        """The finger tips are there; z is above the floor of the bin."""
         with self._lock:
-            self._height.append((stamp, height))
+            self._tips.append((stamp, tips))
 
     def aperture(self, clock: float) -> float | None:
         """How far the jaw is open now, m; None where that is not known."""
@@ -72,18 +75,18 @@ class AgentInputs:
             stamp, aperture, _ = self._jaw[-1]
         return aperture if abs(clock - stamp) <= self._limits.image_age else None
 
-    def forget_size(self) -> None:
-        """Begin an attempt: the next picture sets the size that all of it must have."""
-        self._size = None
+    def begin(self) -> None:
+        """Begin an attempt: its first picture sets the size that all must have, and the hand has not moved yet."""
+        self._size = self._before = None
 
-    def observe(self, clock: float, not_before: float, steps_done: float, moved: Action = NOTHING) -> Observation:
-        """The observation now. steps_done: 0..1 of the step limit; moved: what the last motion did.
+    def observe(self, clock: float, not_before: float, steps_done: float) -> Observation:
+        """The observation now. steps_done: 0..1 of the step limit. What was moved is counted from the last one.
 
         Raises NotReady unless the newest picture was taken after `not_before`, is young enough, has the size of the
         first, and there is a state of the same moment, of finite numbers.
         """
         with self._lock:
-            image, jaw, heights = self._image, list(self._jaw), list(self._height)
+            image, jaw, poses = self._image, list(self._jaw), list(self._tips)
         if image is None:
             raise NotReady("no image has come")
         raw, stamp = image
@@ -94,19 +97,19 @@ class AgentInputs:
         if self._size is not None and (raw.height, raw.width) != self._size:
             raise NotReady(f"the image became {raw.width}x{raw.height} px, it was {self._size[1]}x{self._size[0]}")
         _, aperture, closed = self._nearest("gripper state", jaw, stamp)
-        _, height = self._nearest("pose", heights, stamp)
-        known = {"aperture_m": aperture, "height_m": height, "closed": closed, "steps_done": steps_done}
-        known |= zip(MOVED, (*moved.translation, moved.yaw), strict=True)
+        _, tips = self._nearest("pose", poses, stamp)
+        known = {"aperture_m": aperture, "height_m": tips.position[2], "closed": closed, "steps_done": steps_done}
+        known |= zip(MOVED, _moved(self._before or tips, tips), strict=True)
         state = np.array([known[name] for name in self._profile.observation.state_names], dtype=np.float32)
         try:
             observation = Observation(ingest_image(raw, self._spec), state, stamp)
             observation.validate(self._profile.observation)
         except InvalidInput as error:
             raise NotReady(str(error)) from error
-        self._size = raw.height, raw.width
+        self._size, self._before = (raw.height, raw.width), tips
         return observation
 
-    def _nearest(self, name: str, history: Sequence[tuple[float, ...]], stamp: float) -> tuple[float, ...]:
+    def _nearest(self, name: str, history: Sequence[tuple[float, *Values]], stamp: float) -> tuple[float, *Values]:
         if not history:
             raise NotReady(f"no {name} has come")
         best = min(history, key=lambda entry: abs(entry[0] - stamp))
@@ -116,3 +119,10 @@ class AgentInputs:
                 f"the nearest {name} is {apart:.3f} s from the image, the limit is {self._limits.mismatch} s"
             )
         return best
+
+
+def _moved(before: Pose, after: Pose) -> tuple[float, float, float, float]:
+    """Translation, m, in the hand's frame `before`, and turn, rad."""
+    x, y, z = after.position - before.position
+    c, s = np.cos(before.yaw), np.sin(before.yaw)
+    return c * x + s * y, c * y - s * x, z, wrapped(after.yaw - before.yaw)

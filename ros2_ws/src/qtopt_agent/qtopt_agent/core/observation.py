@@ -14,7 +14,10 @@ Size = tuple[Annotated[int, Range(0, 10_000)], Annotated[int, Range(0, 10_000)]]
 
 
 MOVED = ("moved_x_m", "moved_y_m", "moved_z_m", "turned_rad")
-"""What the last motion did, in the hand's frame before it; 0 at first. Tells a picture older than it says."""
+"""What the last motion did as measured, in the hand's frame before it; 0 at first.
+
+Tells a picture that is older than the state, and fingers that stand on something from fingers on their way down.
+"""
 
 MASK_SIZE = 8
 

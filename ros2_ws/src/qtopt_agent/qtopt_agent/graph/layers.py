@@ -6,6 +6,7 @@ nodes have to agree on is the same for all, and what cannot work is refused befo
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def merged(nodes: Sequence[NodeDescription], arm: Path | None, params: Path | No
     told = [_told(node, profile, last) for node in nodes]
     for name in SHARED:
         values = {node.name: node.parameters[name] for node in told if name in node.parameters}
-        if len(set(values.values())) > 1:
+        if any(value != other for value, other in pairwise(values.values())):
             each = ", ".join(f"{value} for {node}" for node, value in values.items())
             raise InvalidInput(f"{name} is {each}: it has to be the same for all, so give it under /**")
     for node in told:

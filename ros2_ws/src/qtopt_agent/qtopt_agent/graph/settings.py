@@ -13,7 +13,10 @@ from qtopt_agent.perception.success import SuccessSettings
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS
 
 # What several nodes have to agree on; the rest of the arm's profile is for the driver and its guard.
-SHARED = ("base_frame", "tip_frame", "cell", "floor_height", "pose_topic", "joint_states_topic", "image_topic")
+SHARED = (
+    *("base_frame", "tip_frame", "tool_orientation", "cell", "floor_height"),
+    *("pose_topic", "joint_states_topic", "image_topic"),
+)
 MODEL = "model"
 POLICIES = (MODEL, *SCRIPTS)
 DEVICES = ("keyboard", "joy")
@@ -36,6 +39,7 @@ ARM_DRIVER = (
 STOP_GUARD = ARM_PARAMETERS
 AGENT = (
     *_arm(image_topic=topics.IMAGE, pose_topic="", base_frame="", tip_frame="tool0", cell="", floor_height=0.0),
+    *_arm(tool_orientation=[1.0, 0.0, 0.0, 0.0]),
     Parameter("model", "", "Folder of a model, or of a store of models: then the newest one.", path=True),
     Parameter(
         "trusted_keys", "", "File of public keys, one of which must have signed a model; empty: any model.", path=True

@@ -81,7 +81,9 @@ def roll_back(store: Path, who: str, why: str = "") -> Change:
 
 
 def history(store: Path) -> list[Change]:
-    """Every change in `store`, oldest first. Raises InvalidInput on a line that is none."""
+    """Every change in `store`, oldest first. Raises InvalidInput where it is no folder, or on a line that is none."""
+    if not store.is_dir():
+        raise InvalidInput(f"{store} is no folder: expected a store of models")
     file = store / HISTORY
     if not file.exists():
         return []

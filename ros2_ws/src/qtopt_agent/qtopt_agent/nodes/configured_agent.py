@@ -31,6 +31,8 @@ from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.perception.frame_gaps import FrameGaps
 from qtopt_agent.policies.scripts import make_script
 from qtopt_agent.safety.arm_profile import arm_cell, with_cell
+from qtopt_agent.safety.motion import Pose
+from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_tilt
 
 
 class ConfiguredAgent:
@@ -44,6 +46,7 @@ class ConfiguredAgent:
     def __init__(self, node: Node, p: Mapping[str, Any]) -> None:
         """Load the model, or make the script, of the parameters `p` and open all topics. Raises QtoptError."""
         self._node, self._p = node, with_cell(p)
+        self._tool = unit_quaternion(p["tool_orientation"])
         profile = _profile(p)
         writer = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() % 10**9}"
         least = self._p["least_aperture"] * profile.cell.jaw.aperture
@@ -143,12 +146,13 @@ class ConfiguredAgent:
 
     def _on_pose(self, message: Any) -> None:
         try:
-            position, _ = conversions.pose_in(self._p["base_frame"], message)
+            position, orientation = conversions.pose_in(self._p["base_frame"], message)
+            yaw, _ = yaw_and_tilt(unit_quaternion(orientation), self._tool)
+            tips = Pose(position - (0.0, 0.0, self._p["floor_height"]), yaw)
         except InvalidInput as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        height = float(position[2]) - self._p["floor_height"]
-        self.core.inputs.height(height, conversions.seconds(message.header.stamp))
+        self.core.inputs.tips(tips, conversions.seconds(message.header.stamp))
 
     def _on_person(self, message: Any) -> None:
         try:

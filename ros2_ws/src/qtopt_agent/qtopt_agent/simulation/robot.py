@@ -222,10 +222,10 @@ class SimulatedRobot:
         if not self._drive_and_look(reached, pose[3] + turn):
             self._moved = _NOT_MOVED
             return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
-        executed = (to_world.T @ (target - pose[:3])).astype(np.float32)
-        x, y, z = map(float, executed)
-        self._moved = (x, y, z, action.yaw)
-        return Action(executed, action.yaw, action.gripper)
+        after = self.pose()
+        x, y, z = map(float, to_world.T @ (after[:3] - pose[:3]))
+        self._moved = (x, y, z, float(after[3] - pose[3]))
+        return Action((to_world.T @ (target - pose[:3])).astype(np.float32), action.yaw, action.gripper)
 
     def _drive_and_look(self, target: NDArray[np.float64], yaw: float) -> bool:
         """Move for one control period; the picture decided by next is older than its end by the camera's age."""

@@ -99,8 +99,29 @@ def _assembly(rng: np.random.Generator, width: float) -> list[Part]:
     return [replace(part, position=tuple(np.array(part.position) - middle)) for part in parts]
 
 
+def _rack(rng: np.random.Generator, width: float) -> list[Part]:
+    """A bar with two or three others on one side of it: about as large as a jaw opens, and to be taken by a bar."""
+    height, thickness, half = rng.uniform(0.007, 0.022), width / 4, rng.uniform(0.032, 0.054)
+    parts = [Part("box", (half, thickness * rng.uniform(0.8, 1.0), height))]
+    for place in np.linspace(-1, 1, int(rng.integers(2, 4))) * rng.uniform(0.75, 0.95):
+        angle, length = np.radians(rng.uniform(55, 125)), rng.uniform(0.018, 0.040)
+        middle = (place * half + length * np.cos(angle), length * np.sin(angle), 0.0)
+        parts.append(Part("box", (length, thickness * rng.uniform(0.7, 1.0), height), middle, (0, 0, angle)))
+    return parts
+
+
+def _rails(rng: np.random.Generator, width: float) -> list[Part]:
+    """Two bars side by side and one across between them: about as large as a jaw opens, each way."""
+    height, thickness, apart = rng.uniform(0.007, 0.022), width / 4, rng.uniform(0.024, 0.040)
+    rails = [Part("box", (rng.uniform(0.028, 0.045), thickness, height), (0, side * apart, 0)) for side in (-1, 1)]
+    between = Part("box", (thickness * rng.uniform(0.6, 1.0), apart, height), (rng.uniform(-0.02, 0.02), 0, 0))
+    return [*rails, replace(between, euler=(0, 0, np.radians(rng.uniform(-25, 25))))]
+
+
 FAMILIES = {
     "assembly": Family(_assembly, (0.022, 0.050)),
+    "rack": Family(_rack, (0.018, 0.056)),
+    "rails": Family(_rails, (0.018, 0.056)),
     "carton": Family(_carton, (0.035, 0.070)),
     "packet": Family(_packet, (0.025, 0.050)),
     "plate": Family(_plate, (0.045, 0.070)),
