@@ -32,7 +32,6 @@ def measure_graph(
 
     `doing` is told what is being measured, and may show it meanwhile. Raises QtoptError where a node does not answer.
     """
-    agent = {"autostart": True, "model": str(model), "judge": ""}
     ages = {f"ages.{name}": limit for name, limit in LIMITS.items()}
     driver = {"autostart": True, "limits.speed": 0.05, "patience": 2.0, **ages}
     on = {
@@ -41,7 +40,7 @@ def measure_graph(
         "load_before": round(os.getloadavg()[0], 2),
     }
     with doing("deciding"):
-        decide = _measure(_node("agent", agent), {"part": "decide", "model": str(model), "count": decisions})
+        decide = measure_deciding(model, decisions)
     with doing("stopping"):
         stop = _measure(_node("arm_driver", driver, arm_file("mujoco")), {"part": "stop", "count": faults})
     with doing("logging"), tempfile.TemporaryDirectory(prefix="qtopt_bench_") as episodes:
@@ -51,6 +50,12 @@ def measure_graph(
     log["mb_per_s"] = log["bytes"] / log["seconds"] / 1e6
     added = decide["graph_ms"]["p50"] - decide["one_process_ms"]["p50"]
     return {"on": on, "decide": decide | {"added_p50_ms": added}, "stop": stop | {"limits_s": LIMITS}, "log": log}
+
+
+def measure_deciding(model: Path, decisions: int) -> dict[str, Any]:
+    """Times from an image to the command that an agent makes of it, ms. Raises QtoptError where it does not answer."""
+    agent = {"autostart": True, "model": str(model), "judge": ""}
+    return _measure(_node("agent", agent), {"part": "decide", "model": str(model), "count": decisions})
 
 
 def _node(name: str, parameters: dict[str, Any], *files: Path) -> NodeDescription:
