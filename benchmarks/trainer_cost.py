@@ -53,9 +53,10 @@ def processor_time(pid: int) -> float:
 
 
 def trainer(model: Path, episodes: Path, root: Path) -> NodeDescription:
-    """The node, with a round that does not end."""
+    """The node, with a round that soon begins to learn and does not end."""
     folders = {"model": model, "episodes": episodes, "run": root / "run", "candidates": root / "candidates"}
-    endless = {"min_episodes": 1, "steps": 10**6}
+    soon = "collection.min_episodes=16 housekeeping.publish_every=10"
+    endless = {"min_episodes": 1, "steps": 10**6, "settings": soon}
     return NodeDescription("trainer", "qtopt_agent.nodes.trainer", {k: str(v) for k, v in folders.items()} | endless)
 
 
