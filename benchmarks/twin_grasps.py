@@ -41,20 +41,24 @@ def write_cube(folder: Path) -> Path:
     return folder
 
 
+class Stopped(Exception):
+    """The driver has stopped the arm; the text says why."""
+
+
 class GuardedTwin:
     """A twin behind the driver of its profile, which is armed. errors: m from each motion's goal to where it ended."""
 
-    def __init__(self, name: str, objects: str, seed: int = 0) -> None:
+    def __init__(self, name: str, objects: str, seed: int = 0, clutter: tuple[int, int] = (1, 1)) -> None:
         parameters = read_parameters(arm_file(PROFILES[name])) | {"cell": str(twin_cell(name))}
         self.profile: ArmProfile = arm_profile(parameters)
         assert self.profile.cell is not None
-        self.world = TwinWorld(name, self.profile.cell, objects, (1, 1), seed)
+        self.world = TwinWorld(name, self.profile.cell, objects, clutter, seed)
         self.world.take_twists()
         self.driver = ArmDriverCore(self.profile.driver)
         self.errors: list[float] = []
         self._jaw, self._sequence = GripperCommand.KEEP, 0
         for _ in range(50):
-            self._tick()
+            self.tick()
         if refused := self.driver.arm(self.world.time):
             raise RuntimeError(f"the driver does not arm: {refused}")
 
@@ -64,18 +68,27 @@ class GuardedTwin:
 
     def command(self, motion: Array, gripper: GripperCommand = GripperCommand.KEEP) -> None:
         """One motion [3], m, along the base frame's axes, to its end."""
-        self._sequence += 1
-        goal, now = self.tip() + motion, self.world.time
-        command = MotionCommand(Action(motion.astype(np.float32), 0.0, gripper), "script", self._sequence, now)
-        report = self.driver.command(command, now, now)
-        if report.allowed.gripper != gripper or self.driver.state != DriverState.ARMED:
-            raise RuntimeError(f"refused: {report.cuts}")
-        while self.driver.moving:
-            self._tick()
-            self.driver.command(command, self.world.time, self.world.time)  # as a sign of life
-            if self.driver.state != DriverState.ARMED or self.world.time - now > STEP_TIME:
-                raise RuntimeError(f"the motion did not end: {self.driver.state.name}, {self.driver.faults}")
+        goal = self.tip() + motion
+        self.act(Action(motion.astype(np.float32), 0.0, gripper))
         self.errors.append(float(np.linalg.norm(goal - self.tip())))
+
+    def act(self, action: Action) -> Action:
+        """Carry `action` out, in the hand's frame, to its end. Returns what the driver allowed of it.
+
+        Raises Stopped where the driver stops the arm, or its motion does not end.
+        """
+        self._sequence += 1
+        now = self.world.time
+        command = MotionCommand(action, "script", self._sequence, now)
+        report = self.driver.command(command, now, now)
+        while self.driver.moving:
+            self.tick()
+            self.driver.command(command, self.world.time, self.world.time)  # as a sign of life
+            if self.world.time - now > STEP_TIME:
+                raise Stopped("the motion did not end")
+        if self.driver.state != DriverState.ARMED:
+            raise Stopped(f"the driver is {self.driver.state.name}: {', '.join(self.driver.faults)}")
+        return report.allowed
 
     def go(self, goal: Array) -> None:
         """Go to goal [3], m, or as near as the workspace lets the driver, in straight lines."""
@@ -86,7 +99,8 @@ class GuardedTwin:
                 return
             self.command(ahead * min(1.0, LONGEST / distance))
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """A period of the driver: it hears of the twin what it would by its topics, and the twin hears it."""
         world, profile = self.world, self.profile
         world.advance(profile.driver.period)
         position, turn = world.tip()
