@@ -94,12 +94,16 @@ def test_the_object_is_in_the_first_image_of_99_layouts_in_100() -> None:
     assert np.mean(seen) >= 0.99
 
 
-def test_what_the_last_motion_did_is_part_of_the_state() -> None:
+def test_what_the_last_motion_did_is_part_of_the_state_as_measured() -> None:
     robot = make_robot(DETAILED)
     assert not robot.reset(3).state[4:].any()
-    done = robot.execute(Action(np.array([0.03, -0.02, 0.06], dtype=np.float32), 0.4))
-    assert done.translation[2] < 0.06  # cut to the workspace
-    np.testing.assert_allclose(robot.observe().state[4:], [*done.translation, 0.4], atol=1e-6)
+    for turn in (0.4, 0.0):
+        before = robot.pose()
+        asked = Action(np.array([0.03, -0.02, 0.06], dtype=np.float32), turn)
+        assert robot.execute(asked).translation[2] < 0.06  # cut to the workspace
+        moved, after = robot.observe().state[4:], robot.pose()
+        np.testing.assert_allclose(moved[2:], (after - before)[2:], atol=1e-6)
+        np.testing.assert_allclose(moved[:2], [0.03, -0.02], atol=2e-3)  # in the hand's frame
     assert not robot.reset(4).state[4:].any()
 
 
