@@ -1,7 +1,7 @@
 """A rehearsal, and whether what it recorded agrees with what the embedded world really did.
 
     python benchmarks/rehearsal.py --cycles 100 --cell d435_wrist --out /tmp/rehearsal
-    python benchmarks/rehearsal.py --cycles 30 --kill agent,episode_logger,success_detector --out /tmp/killed
+    python benchmarks/rehearsal.py --cycles 30 --kill agent,arm_driver,trainer train:=true --out /tmp/killed
     python benchmarks/rehearsal.py --check /tmp/rehearsal
 
 Starts the graph by `qtopt launch grasp`, or by `ros2 launch` where ROS 2 is sourced; --kill ends these nodes with -9 in
@@ -158,8 +158,6 @@ def rehearse(arguments: argparse.Namespace) -> int:
         "arm_on_start": "true",
         "cell": arguments.cell,
         "grasps": arguments.cycles,
-        "seed": arguments.seed,
-        "clutter": arguments.clutter,
         "record": out / "episodes",
         "truth": out / "truth.jsonl",
         "result": out / "result.json",
@@ -167,6 +165,7 @@ def rehearse(arguments: argparse.Namespace) -> int:
     words = [f"{name}:={value}" for name, value in given.items()]
     optional = {"model": arguments.model, "params": arguments.params}
     words += [f"{name}:={value}" for name, value in optional.items() if value]
+    words += arguments.more
     ros2 = shutil.which("ros2") if "AMENT_PREFIX_PATH" in os.environ else None
     command = (
         [sys.executable, ros2, "launch", "qtopt_agent", "grasp.launch.py", *words]
@@ -194,18 +193,17 @@ def rehearse(arguments: argparse.Namespace) -> int:
 def main() -> None:
     """Rehearse, compare, write the data and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("more", nargs="*", metavar="NAME:=VALUE", help="more launch arguments")
     parser.add_argument("--cycles", type=int, default=100)
     parser.add_argument("--model", default="", help="folder of a model or a store; by default the newest for the cell")
     parser.add_argument("--cell", default="d435_wrist")
-    parser.add_argument("--clutter", default="5", help="objects in the bin")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--params", type=Path, help="parameter file, such as one with long ages for a busy machine")
     parser.add_argument("--kill", default="", help="nodes to end with -9 in turn, with commas between")
     parser.add_argument("--every", type=float, default=60.0, help="s between two kills")
     parser.add_argument("--out", type=Path, default=Path("rehearsal"), help="new folder for all that comes of it")
     parser.add_argument("--check", type=Path, help="a folder that an earlier rehearsal has made: only compare")
     parser.add_argument("--json", type=Path, help="data to write")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     folder, code = arguments.check or arguments.out, 0
     if not arguments.check:
         code = rehearse(arguments)

@@ -137,7 +137,7 @@ def test_on_an_arm_grasp_after_grasp_is_the_cycle_which_knows_the_arm_and_waits_
     assert cycle["count"] == 7 and cycle["recording"]
     assert all(cycle[name] == driver[name] for name in ("workspace.low", "limits.speed", "gripper.name", "cell"))
     assert {name for name, node in nodes.items() if node.respawn} == {
-        "agent", "camera", "success_detector", "episode_logger"
+        "arm_driver", "agent", "camera", "success_detector", "episode_logger"
     }  # fmt: skip
 
 

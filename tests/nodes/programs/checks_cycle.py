@@ -1,11 +1,16 @@
 """A rehearsal of the cycle, as it is launched: it goes round, labels, waits and holds."""
 
+import subprocess
+
+import numpy as np
 from faulty_graph import Launch, observed, wired
 from graph_tools import until
 from harness import result
 from qtopt_msgs.msg import CycleStatus, SafetyStatus
+from qtopt_msgs.srv import LookAtBin
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from qtopt_agent.episodes.label import read_label
@@ -15,6 +20,12 @@ from qtopt_agent.episodes.verify import verify
 BEGINS_OPEN = {"least_aperture": 0.8}
 REHEARSAL = {"rehearse": "true", "cell": "embedded", "grasps": "1000"}
 LONG = 240.0  # s for a round on a busy machine
+BLIND = REHEARSAL | {"policy": "random-script"}  # it closes the jaw, whatever the pictures show
+PATIENT = BEGINS_OPEN | {
+    "ages": {name: 10.0 for name in ("camera", "gripper", "pose", "command", "driver")},
+    **{"image_age": 10.0, "mismatch": 1.0, "input_timeout": 20.0, "age": 10.0},
+    **{"rate": 50.0, "state_rate": 25.0, "camera_rate": 5.0},  # Hz: all of it goes through wires
+}
 
 
 class Cycle:
@@ -28,6 +39,7 @@ class Cycle:
         self.services = {
             name: node.create_client(Trigger, f"/cycle/{name}", callback_group=group) for name in ("pause", "resume")
         }
+        self.look = node.create_client(LookAtBin, "/success_detector/look", callback_group=group)
 
     def state(self):
         return self.said[-1].state if self.said else None
@@ -42,11 +54,16 @@ class Cycle:
         """Until `condition()`; a machine that is too busy for the driver's limits is told to go on."""
 
         def reached():
-            if not condition() and self.state() == CycleStatus.HOLDING:
+            holds = self.state() == CycleStatus.HOLDING
+            done = condition()
+            if holds and not done:
                 self.told("resume")
-            return condition()
+            return done
 
         until(reached, what, LONG)
+
+    def says(self, text):
+        self.gets(lambda: text in self.text(), text)
 
     def is_in(self, state):
         self.gets(lambda: self.state() == state, f"state {state}")
@@ -99,17 +116,18 @@ def check_a_person_pauses_it_and_nothing_moves_until_told():
         assert arm.armed() and all(each.state != SafetyStatus.HOLDING for each in arm.states)
 
 
-def check_an_agent_a_detector_and_a_logger_killed_are_waited_for():
-    with observed() as (arm, root), Launch(root, BEGINS_OPEN, **REHEARSAL, record=root / "episodes") as launch:
-        cycle = Cycle(arm.node)
-        for name in ("agent", "success_detector", "episode_logger"):
-            cycle.is_in(CycleStatus.GRASPING)
-            until(lambda: arm.states[-1].moving, "it moves", LONG)
-            launch.kill(name)
-            cycle.goes_on()
-        assert launch.process.poll() is None
-        for each in find_episodes(root / "episodes"):
-            assert not verify(each), each
+def check_an_agent_a_detector_a_logger_and_a_trainer_are_killed_and_it_goes_on():
+    with observed() as (arm, root):
+        given = REHEARSAL | {"record": root / "episodes", "train": "true", "candidates": root / "candidates"}
+        with Launch(root, BEGINS_OPEN, **given) as launch:
+            cycle = Cycle(arm.node)
+            for name in ("agent", "success_detector", "episode_logger", "trainer"):
+                cycle.is_in(CycleStatus.GRASPING)
+                until(lambda: arm.states[-1].moving, "it moves", LONG)
+                launch.kill(name)
+                cycle.goes_on()
+            assert launch.process.poll() is None
+        assert not any(map(verify, find_episodes(root / "episodes")))
 
 
 def check_a_silent_camera_holds_it_until_told():
@@ -125,6 +143,105 @@ def check_a_silent_camera_holds_it_until_told():
         assert cycle.state() == CycleStatus.HOLDING  # by itself it does not go on
         assert cycle.told("resume").success
         cycle.goes_on()
+
+
+def check_a_killed_driver_is_waited_for_and_the_arm_is_told_to_stop_meanwhile():
+    soon = PATIENT | {"ages": {"driver": 1.0}}  # s: before a new driver is there
+    with observed() as (arm, root), Launch(root, soon, **REHEARSAL, record=root / "episodes") as launch:
+        cycle = Cycle(arm.node)
+        cycle.is_in(CycleStatus.GRASPING)
+        until(lambda: arm.states[-1].moving, "it moves", LONG)
+        launch.kill("arm_driver")
+        cycle.says("the arm driver is silent")
+        until(lambda: "the arm is told to stop" in launch.said(), "the guard speaks", LONG)
+        cycle.goes_on()
+        assert launch.process.poll() is None
+        folders = list(find_episodes(root / "episodes"))
+        assert not any(map(verify, folders)) and any(read_episode(each).truncated for each in folders)
+
+
+def check_what_is_stuck_in_the_jaw_holds_it_until_it_is_out():
+    def wedged(message):
+        message.position = [min(each, 0.02) for each in message.position]
+        return message
+
+    def clinging(message):
+        message.position = [max(each, 0.01) for each in message.position]
+        return message
+
+    with wired(PATIENT | {"tries": 1}, **BLIND) as (arm, graph):
+        cycle, jaw = Cycle(arm.node), graph.wires["/gripper/joint_states"]
+        for change, text in ((wedged, "the jaw opens to 0.040 m only"), (clinging, "something clings to the open jaw")):
+            jaw.change = change
+            cycle.says(text)
+            assert cycle.state() == CycleStatus.HOLDING and cycle.said[-1].stuck > 0
+            arm.told_to_stop()
+            before = len(cycle.said)
+            assert cycle.told("resume").success
+            until(lambda before=before: cycle.said[-1].state != CycleStatus.HOLDING, "it tries again", LONG)
+            cycle.says(text)  # it is still in there
+            jaw.change = None
+            cycle.goes_on()
+        assert arm.armed()
+
+
+def check_an_empty_bin_has_objects_asked_for_once_and_waited_for():
+    hand, lies, rng = [], [], np.random.default_rng(0)  # red things on a grey floor: places, shares of height and width
+
+    def painted(message):
+        picture = np.full((message.height, message.width, 3), 90, np.uint8)
+        for place in [*lies, *(rng.uniform(0, 0.7, 2) for _ in hand)]:
+            top, left = (round(place * side) for side in picture.shape[:2])
+            picture[top:, left:][: len(picture) // 5, : len(picture) // 5] = 200, 30, 30
+        image = Image(header=message.header, height=message.height, width=message.width, encoding="rgb8")
+        image.step = 3 * message.width
+        image.data.frombytes(picture.tobytes())
+        return image
+
+    with wired(PATIENT | {"failures": 1, "look": 0.5}, **BLIND) as (arm, graph):
+        cycle, graph.wires["/camera/image_raw"].change = Cycle(arm.node), painted
+        cycle.says("1 attempts in a row held nothing: is it empty?")
+        assert cycle.state() == CycleStatus.EMPTY
+        known = result(cycle.look.call_async(LookAtBin.Request(empty=True)), 30.0)
+        assert known.looked and known.fill == LookAtBin.Response.EMPTY, known
+        assert cycle.told("resume").success
+        cycle.says("the bin looks empty")
+        tried, heard, asked = cycle.attempts(), len(cycle.said), graph.said().count("the bin looks empty")
+        until(lambda: len(cycle.said) > heard + 4, "it waits", LONG)  # one a second, in which it looks
+        hand.append("moves")
+        until(lambda: len(cycle.said) > heard + 8, "it waits on", LONG)
+        assert {(each.state, each.attempts) for each in cycle.said[heard:]} == {(CycleStatus.EMPTY, tried)}
+        assert graph.said().count("the bin looks empty") == asked
+        arm.told_to_stop()
+        hand.clear()
+        lies.append((0.5, 0.5))
+        cycle.says("1 attempts in a row held nothing, and the bin is not empty")
+        assert cycle.state() == CycleStatus.HOLDING and cycle.attempts() == tried + 1
+
+
+def check_a_disk_that_fills_up_costs_no_episode_and_is_waited_for():
+    with observed() as (arm, root):
+        episodes = root / "episodes"
+        episodes.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(episodes)]
+        if subprocess.run(mount, capture_output=True).returncode != 0:
+            raise RuntimeError("SKIP: mounting a small file system takes root")
+        try:
+            settings = PATIENT | {"disk": {"stop": 0.03, "go_on": 0.04}}  # GiB
+            with Launch(root, settings, **BLIND, record=episodes):
+                cycle, full = Cycle(arm.node), episodes / "full"
+                cycle.is_in(CycleStatus.GRASPING)
+                until(lambda: any(find_partial(episodes)), "it is being recorded", LONG)
+                full.write_bytes(bytes(80 << 20))
+                cycle.says("episode_logger: NOT recording")
+                assert cycle.state() == CycleStatus.WAITING
+                tried = len(list(find_episodes(episodes)))
+                full.unlink()
+                cycle.goes_on()
+                until(lambda: len(list(find_episodes(episodes))) > tried > 0, "all are recorded", LONG)
+                assert not any(map(verify, find_episodes(episodes)))
+        finally:
+            subprocess.run(["umount", "--lazy", str(episodes)], check=True)
 
 
 def check_a_full_disk_is_waited_for_before_anything_is_begun():

@@ -37,7 +37,8 @@ class Argument:
     path: bool = False
 
 
-_WAITED_FOR = ("agent", "success_detector", "camera")  # by the cycle, which goes on or holds without one of them
+# By the cycle, which goes on or holds without one of them. A new arm driver is disarmed: a person arms it.
+_WAITED_FOR = ("arm_driver", "agent", "success_detector", "camera")
 
 _YES_NO = ("true", "false")
 _EVERY = (
