@@ -46,6 +46,7 @@ class Ring:
         self.driver = ArmDriverCore(LIMITS)
         self.position, self.yaw = np.array([0.05, 0.0, 0.1]), 0.3
         self.aperture, self.closed, self.held, self.clings, self.blocked = 0.085, False, False, 0, 0
+        self.width, self.jaw_every, self.ticks = WIDTH, 1, 0  # ticks between two states of the jaw
         self.camera_on = self.driver_alive = True
         self.alive, self.wrong = dict.fromkeys(needs, True), {}
         self.attempt, self.fill, self.changed = Attempt(), Fill.UNKNOWN, False
@@ -91,7 +92,9 @@ class Ring:
         self.cycle.hand.pose(self.position, self.yaw)
         if self.driver_alive:
             self._drive()
-        self.cycle.hand.gripper(self.aperture, self.closed)
+        self.ticks += 1
+        if self.ticks % self.jaw_every == 0:
+            self.cycle.hand.gripper(self.aperture, self.closed)
         if self.agent_doing is not None:
             next(self.agent_doing, None)
         for ask, answer in self.answers:
@@ -115,7 +118,7 @@ class Ring:
         if told == GripperCommand.CLOSE:
             if not self.closed:
                 self.held = self.held or (self.agent_doing is not None and self.attempt.grasps)
-            self.closed, self.aperture = True, WIDTH if self.held else 0.0
+            self.closed, self.aperture = True, self.width if self.held else 0.0
         elif told == GripperCommand.OPEN and (self.closed or self.aperture < 0.08):
             if self.closed and self.blocked:
                 self.blocked -= 1
@@ -147,7 +150,7 @@ class Ring:
         if ask.service == Service.GRASP:
             self.agent_doing = self._attempt(ask)
         elif ask.service == Service.JUDGE:
-            self.answers.append((ask, Answer(True, self.aperture > 0.003)))
+            self.answers.append((ask, Answer(True, 0.003 < self.aperture < 0.08)))
         elif ask.service == Service.BEFORE:
             self.before = self.held, len(self.dropped)
             self.answers.append((ask, Answer(True)))
@@ -286,6 +289,23 @@ def test_an_object_that_clings_to_an_open_jaw_is_found_by_closing_it_again():
     ring.until_state(CycleState.HOLDING)
     assert "clings" in ring.cycle.text
     ring.assert_still()
+
+
+def test_an_object_as_wide_as_the_jaw_does_not_stay_in_it_unseen():
+    ring = Ring(tries=1)
+    ring.width, ring.clings = 0.086, 1
+    round_and_round(ring, 1)
+    assert ring.cycle.counts.stuck == 1 and ring.labels == [("attempt0", True)] and len(ring.dropped) == 1
+    ring.clings = 99
+    ring.until_state(CycleState.HOLDING)
+    assert "clings" in ring.cycle.text and len(ring.starts) == 2
+
+
+def test_a_jaw_whose_states_come_late_is_not_taken_for_one_at_rest():
+    ring = Ring()
+    ring.jaw_every = 25
+    round_and_round(ring, 3)
+    assert ring.cycle.counts.stuck == 0 and [success for _, success in ring.labels] == [True] * 3
 
 
 def test_an_empty_bin_is_seen_at_once_and_objects_asked_for_once():

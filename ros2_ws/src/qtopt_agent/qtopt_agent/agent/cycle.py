@@ -26,7 +26,7 @@ from qtopt_agent.safety.driver_settings import DriverSettings
 from qtopt_agent.safety.reasons import Reason
 
 ENDED = (Outcome.TERMINATED, Outcome.STEP_LIMIT)
-SHAKE = 0.4  # rad to and fro, with something stuck in the jaw
+SHAKE = 0.4, 0.04  # rad to and fro, and m up and down, with something stuck in the jaw
 DROP_ABOVE = 0.01  # m: what was taken up is put down from so much higher
 AGAIN = 1.0  # s before an agent or a driver that has refused is asked again
 IDLE = 3  # diagnostics of an idle agent, after which its attempt is given up: the last result may be on its way
@@ -281,7 +281,8 @@ class Cycle:
         """Close the jaw, and shake off what clings to it. Raises Stuck where something stays."""
         for left in range(self._settings.tries, -1, -1):
             yield from self.hand.jaw(GripperCommand.CLOSE)
-            if not (yield from self._insist(Service.JUDGE)).success:
+            wide = self.hand.aperture >= self._least_open  # as the jaw itself: to the detector, it has not closed
+            if not wide and not (yield from self._insist(Service.JUDGE)).success:
                 return
             self.counts.stuck += 1
             if left:
@@ -321,8 +322,11 @@ class Cycle:
         )
 
     def _shake(self) -> Doing:
-        for turn in (SHAKE, -SHAKE):
-            yield from self.hand.motion(Action(np.zeros(3, np.float32), turn))
+        turn, lift = SHAKE
+        for way in (1.0, -1.0):
+            yield from self.hand.motion(Action(np.zeros(3, np.float32), way * turn))
+        for way in (1.0, -1.0):
+            yield from self.hand.motion(Action(np.array([0.0, 0.0, way * lift], np.float32), 0.0))
 
     def _up(self) -> Doing:
         position = self.hand.position

@@ -20,9 +20,8 @@ Doing = Generator[CycleOutput, None, None]
 HEADWAY = 0.002  # m: a motion that brings the hand less far has met something
 NEAR = 0.003  # m (and 10 times that in rad): where pictures are taken from is come to as exactly as that,
 CORRECTIONS = 4  # if so many motions do it
-STILL = 0.0005  # m that a jaw still moves within STILL_TIME, s, when it has come to rest
-STILL_TIME = 0.2
-JAW_TIME = 3.0  # s for a jaw that moves slowly
+STILL = 0.0005  # m that a jaw still moves within STILL_TIME, s, and STILL_STATES, when it has come to rest
+STILL_TIME, STILL_STATES = 0.2, 3
 
 
 class Stuck(QtoptError):
@@ -52,7 +51,7 @@ class Hand:
         self._driver_heard = self._driver_changed = -np.inf
         self._position: NDArray[np.float64] | None = None
         self._yaw = 0.0  # unwound: it goes on beyond pi as the hand does
-        self._pose_heard = self._jaw_heard = -np.inf
+        self._pose_heard, self._jaw_states = -np.inf, 0
 
     def status(self, status: DriverStatus) -> None:
         """The arm driver has spoken."""
@@ -72,7 +71,7 @@ class Hand:
         if closed and self._position is not None:
             height = float(self._position[2])
             self.closed_at = min(self.closed_at, height) if self.closed else height
-        self.aperture, self.closed, self._jaw_heard = aperture, closed, self._steady()
+        self.aperture, self.closed, self._jaw_states = aperture, closed, self._jaw_states + 1
 
     def silent(self) -> float:
         """For how long the arm driver has said nothing, s."""
@@ -159,11 +158,13 @@ class Hand:
         while (yield from self.motion(Action(NOTHING.translation, 0.0, command))).gripper != command:
             if self._steady() > end:
                 raise Stuck(f"the arm driver does not {command.name.lower()} the jaw")
-        end = self._steady() + JAW_TIME
+        end = self._steady() + self._settings.motion_time
         while self._steady() < end:
-            before = self.aperture
+            before, heard = self.aperture, self._jaw_states
             yield from self.wait(STILL_TIME)
-            if abs(self.aperture - before) <= STILL:
+            while self._jaw_states - heard < STILL_STATES and self._steady() < end:  # they may come late
+                yield CycleOutput()
+            if self.closed == (command == GripperCommand.CLOSE) and abs(self.aperture - before) <= STILL:
                 return
 
     def wait(self, seconds: float) -> Doing:
