@@ -110,18 +110,17 @@ def check_a_person_pauses_it_and_nothing_moves_until_told():
         assert arm.armed() and all(each.state != SafetyStatus.HOLDING for each in arm.states)
 
 
-def check_an_agent_a_detector_a_logger_and_a_trainer_are_killed_and_it_goes_on():
-    with observed() as (arm, root):
-        given = REHEARSAL | {"record": root / "episodes", "train": "true", "candidates": root / "candidates"}
-        with Launch(root, BEGINS_OPEN, **given) as launch:
-            cycle = Cycle(arm.node)
-            for name in ("agent", "success_detector", "episode_logger", "trainer"):
-                cycle.is_in(CycleStatus.GRASPING)
-                until(lambda: arm.states[-1].moving, "it moves", LONG)
-                launch.kill(name)
-                cycle.goes_on()
-            assert launch.process.poll() is None
-        assert not any(map(verify, find_episodes(root / "episodes")))
+def check_an_agent_a_detector_and_a_logger_killed_are_waited_for():
+    with observed() as (arm, root), Launch(root, BEGINS_OPEN, **REHEARSAL, record=root / "episodes") as launch:
+        cycle = Cycle(arm.node)
+        for name in ("agent", "success_detector", "episode_logger"):
+            cycle.is_in(CycleStatus.GRASPING)
+            until(lambda: arm.states[-1].moving, "it moves", LONG)
+            launch.kill(name)
+            cycle.goes_on()
+        assert launch.process.poll() is None
+        for each in find_episodes(root / "episodes"):
+            assert not verify(each), each
 
 
 def check_a_silent_camera_holds_it_until_told():
