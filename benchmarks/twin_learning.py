@@ -41,7 +41,6 @@ from qtopt_agent.perception.success import SuccessDetector, SuccessSettings
 from qtopt_agent.policies.scripts import make_script
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.rollouts.intervals import wilson
-from qtopt_agent.safety.commands import NOTHING
 from qtopt_agent.safety.tool_pose import wrapped
 from qtopt_agent.twin.pictures import TwinCamera
 
@@ -61,7 +60,7 @@ class TwinRobot:
         self._profile, self._spec = profile, ingest_spec(profile)
         self._detector = SuccessDetector(SuccessSettings(open_aperture=0.95 * world.cell.jaw.aperture))
         self._rng = np.random.default_rng(seed)
-        self._motions, self._moved = 0, NOTHING
+        self._motions, self._before = 0, world.pose()
         self.lifted = False
 
     def close(self) -> None:
@@ -78,19 +77,21 @@ class TwinRobot:
             self._up()
         world.refill()
         self._go(self._places.start(rng))
-        self._motions, self._moved = 0, NOTHING
+        self._motions, self._before = 0, world.pose()
         return self.observe()
 
     def observe(self) -> Observation:
         """A picture as old as the camera's are when they are decided by, and the state of the moment it shows."""
         world = self.twin.world
-        names, floor = self._profile.observation.state_names, world.cell.bin.position[2]
+        names, here, before = self._profile.observation.state_names, world.pose(), self._before
+        (x, y, z, turned), yaw, self._before = here - before, before[3], here
+        c, s = np.cos(yaw), np.sin(yaw)  # what the last motion did, in the hand's frame as it was
         known = {
             "aperture_m": self.twin.profile.gripper.aperture(world.jaw()[0]),
-            "height_m": self.twin.tip()[2] - floor,
+            "height_m": here[2],
             "closed": float(world.closed),
             "steps_done": self._motions / self._profile.max_steps,
-            **dict(zip(MOVED, (*self._moved.translation, self._moved.yaw), strict=True)),
+            **dict(zip(MOVED, (c * x + s * y, c * y - s * x, z, wrapped(turned)), strict=True)),
         }
         state, stamp = np.array([known[name] for name in names], np.float32), world.time
         picture = fit(self._camera.take(world.data.qpos), self._spec)
@@ -101,9 +102,9 @@ class TwinRobot:
 
     def execute(self, action: Action) -> Action:
         """By the guarded driver. Raises Stopped where that stops the arm."""
-        self._moved = self.twin.act(action)
+        allowed = self.twin.act(action)
         self._motions += 1
-        return self._moved
+        return allowed
 
     def judge(self) -> bool:
         """Away with the jaw as it is; there, what the jaw says."""
