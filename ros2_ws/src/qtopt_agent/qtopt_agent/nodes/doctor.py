@@ -164,7 +164,8 @@ def _value(message: Any) -> Any:
         ParameterType.PARAMETER_STRING: "string_value",
         ParameterType.PARAMETER_DOUBLE_ARRAY: "double_array_value",
     }
-    return getattr(message, fields[message.type]) if message.type in fields else None
+    value = getattr(message, fields[message.type]) if message.type in fields else None
+    return list(value) if message.type == ParameterType.PARAMETER_DOUBLE_ARRAY else value  # it comes as an array
 
 
 def main() -> int:
