@@ -4,6 +4,7 @@ import json
 import statistics
 import sys
 import time
+from array import array
 from dataclasses import asdict
 from functools import partial
 from pathlib import PurePosixPath
@@ -165,7 +166,7 @@ def _value(message: Any) -> Any:
         ParameterType.PARAMETER_DOUBLE_ARRAY: "double_array_value",
     }
     value = getattr(message, fields[message.type]) if message.type in fields else None
-    return list(value) if message.type == ParameterType.PARAMETER_DOUBLE_ARRAY else value  # it comes as an array
+    return list(value) if isinstance(value, array) else value  # which is equal to no list
 
 
 def main() -> int:
