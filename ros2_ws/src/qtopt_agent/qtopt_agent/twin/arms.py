@@ -138,7 +138,7 @@ ARMS = {
                 "wrist_3_joint",
             )
         },
-        home=(-0.47, -1.9, 2.2, -1.87, -1.57, -1.99),
+        home=(-0.47, -1.9, 2.2, -1.87, -1.57, 4.29),  # a wrist that may turn half round to each side
         rates=(3.14,) * 6,
         torques=(150.0, 150.0, 150.0, 28.0, 28.0, 28.0),
         stiffness=5000.0,
