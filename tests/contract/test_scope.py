@@ -26,6 +26,7 @@ KINDS = {"msg": "", "srv": "_Request", "action": "_Goal"}
 NOT_STANDALONE = {  # where these are not installed, nothing imports them
     "nodes/pictures.py": ("cv_bridge",),
     "graph/ros_launch.py": ("launch", "launch_ros"),
+    "graph/ros_bring_up.py": ("launch", "launch_ros"),
 }
 CONFIGURATION = """
 [mypy]
