@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.twin_grasps import GuardedTwin, grasp, write_cube
 from qtopt_agent.cells.cell_file import load_cell
+from qtopt_agent.core.action import Action
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.rotations import matrix_of
 from qtopt_agent.graph.description import PROFILES, arm_file, twin_cell
@@ -100,6 +101,18 @@ def test_in_a_protective_stop_the_arm_stands_and_afterwards_goes_on_only_when_to
     for _ in range(4):
         assert told(world, np.array([0.0, 0.0, -0.1]))
     assert world.tip()[0][2] < stood[2] - 0.005
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_the_hand_turns_as_far_as_attempts_start(cube, name):
+    twin = GuardedTwin(name, str(cube))
+    twin.go(np.array([*twin.world.cell.bin.position[:2], twin.world.cell.bin.position[2] + 0.2]))
+    most = twin.world.cell.attempt.start_turn
+    for turn in [most / 6] * 6 + [-most / 6] * 12:
+        before = twin.world.tip()[1]
+        twin.act(Action(np.zeros(3, dtype=np.float32), turn))
+        turned = before.T @ twin.world.tip()[1]
+        assert abs(np.arctan2(turned[1, 0], turned[0, 0]) - turn) < 0.02
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
