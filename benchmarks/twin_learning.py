@@ -28,9 +28,10 @@ from benchmarks.twin_grasps import GuardedTwin, Stopped
 from qtopt_agent.agent.places import Place, Places
 from qtopt_agent.cells.cell_file import load_cell
 from qtopt_agent.core.action import Action, GripperCommand
-from qtopt_agent.core.observation import MOVED, Observation
+from qtopt_agent.core.observation import MOVED, Observation, motion_between
 from qtopt_agent.core.policy import SCRIPTS, Policy
 from qtopt_agent.core.profile import DETAILED, Profile
+from qtopt_agent.core.rotations import wrapped
 from qtopt_agent.documents import read_json
 from qtopt_agent.episodes.writer import EpisodeWriter
 from qtopt_agent.graph.description import PROFILES, twin_cell
@@ -41,7 +42,6 @@ from qtopt_agent.perception.success import SuccessDetector, SuccessSettings
 from qtopt_agent.policies.scripts import make_script
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.rollouts.intervals import wilson
-from qtopt_agent.safety.tool_pose import wrapped
 from qtopt_agent.twin.pictures import TwinCamera
 
 FILLED = 25  # attempts, after which somebody puts other objects into the bin
@@ -84,14 +84,13 @@ class TwinRobot:
         """A picture as old as the camera's are when they are decided by, and the state of the moment it shows."""
         world = self.twin.world
         names, here, before = self._profile.observation.state_names, world.pose(), self._before
-        (x, y, z, turned), yaw, self._before = here - before, before[3], here
-        c, s = np.cos(yaw), np.sin(yaw)  # what the last motion did, in the hand's frame as it was
+        self._before = here
         known = {
             "aperture_m": self.twin.profile.gripper.aperture(world.jaw()[0]),
             "height_m": here[2],
             "closed": float(world.closed),
             "steps_done": self._motions / self._profile.max_steps,
-            **dict(zip(MOVED, (c * x + s * y, c * y - s * x, z, wrapped(turned)), strict=True)),
+            **dict(zip(MOVED, motion_between(before, here), strict=True)),
         }
         state, stamp = np.array([known[name] for name in names], np.float32), world.time
         picture = fit(self._camera.take(world.data.qpos), self._spec)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtopt_agent.core.errors import InvalidInput
-from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, wrapped, yaw_and_tilt
+from qtopt_agent.core.rotations import wrapped
+from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 
 tools = st.sampled_from([[0, 0, 0, 1], [1, 0, 0, 0], [0.924, -0.383, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0.01]])
 

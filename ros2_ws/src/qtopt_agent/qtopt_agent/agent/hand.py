@@ -11,6 +11,7 @@ from qtopt_agent.agent.places import Place
 from qtopt_agent.agent.values import DriverStatus
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.errors import QtoptError
+from qtopt_agent.core.rotations import wrapped
 from qtopt_agent.safety.commands import NOTHING, STOP, MotionCommand
 from qtopt_agent.safety.driver_settings import DriverSettings
 
@@ -63,7 +64,7 @@ class Hand:
     def pose(self, position: NDArray[np.floating[Any]], yaw: float) -> None:
         """The finger tips have been measured at `position` [3], m, and `yaw`, rad, in the base frame."""
         if np.isfinite([*position, yaw]).all():  # the driver stops the arm for what is not
-            self._yaw += (yaw - self._yaw + np.pi) % (2 * np.pi) - np.pi
+            self._yaw += wrapped(yaw - self._yaw)
             self._position, self._pose_heard = np.asarray(position, dtype=np.float64), self._steady()
 
     def gripper(self, aperture: float, closed: bool) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVarTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput, QtoptError
-from qtopt_agent.core.observation import MOVED, Observation
+from qtopt_agent.core.observation import MOVED, Observation, motion_between
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.perception.ingest import RawImage, ingest_image, ingest_spec
 from qtopt_agent.safety.motion import Pose
-from qtopt_agent.safety.tool_pose import wrapped
 
 Values = TypeVarTuple("Values")
 KNOWN = ("aperture_m", "height_m", "closed", "steps_done", *MOVED)
@@ -49,8 +49,8 @@ class AgentInputs:
         self._image: tuple[RawImage, float] | None = None
         self._size: tuple[int, int] | None = None
         self._jaw: deque[tuple[float, float, float]] = deque(maxlen=HISTORY)
-        self._tips: deque[tuple[float, Pose]] = deque(maxlen=HISTORY)
-        self._before: Pose | None = None  # at the last observation of this attempt
+        self._tips: deque[tuple[float, NDArray[np.float64]]] = deque(maxlen=HISTORY)
+        self._before: NDArray[np.float64] | None = None  # at the last observation of this attempt
 
     def image(self, raw: RawImage, stamp: float) -> None:
         """A picture has come. It replaces the last one, used or not."""
@@ -65,7 +65,7 @@ class AgentInputs:
     def tips(self, tips: Pose, stamp: float) -> None:
         """The finger tips are there; z is above the floor of the bin."""
         with self._lock:
-            self._tips.append((stamp, tips))
+            self._tips.append((stamp, np.array([*tips.position, tips.yaw])))
 
     def aperture(self, clock: float) -> float | None:
         """How far the jaw is open now, m; None where that is not known."""
@@ -98,8 +98,8 @@ class AgentInputs:
             raise NotReady(f"the image became {raw.width}x{raw.height} px, it was {self._size[1]}x{self._size[0]}")
         _, aperture, closed = self._nearest("gripper state", jaw, stamp)
         _, tips = self._nearest("pose", poses, stamp)
-        known = {"aperture_m": aperture, "height_m": tips.position[2], "closed": closed, "steps_done": steps_done}
-        known |= zip(MOVED, _moved(self._before or tips, tips), strict=True)
+        known = {"aperture_m": aperture, "height_m": tips[2], "closed": closed, "steps_done": steps_done}
+        known |= zip(MOVED, motion_between(tips if self._before is None else self._before, tips), strict=True)
         state = np.array([known[name] for name in self._profile.observation.state_names], dtype=np.float32)
         try:
             observation = Observation(ingest_image(raw, self._spec), state, stamp)
@@ -119,10 +119,3 @@ class AgentInputs:
                 f"the nearest {name} is {apart:.3f} s from the image, the limit is {self._limits.mismatch} s"
             )
         return best
-
-
-def _moved(before: Pose, after: Pose) -> tuple[float, float, float, float]:
-    """Translation, m, in the hand's frame `before`, and turn, rad."""
-    x, y, z = after.position - before.position
-    c, s = np.cos(before.yaw), np.sin(before.yaw)
-    return c * x + s * y, c * y - s * x, z, wrapped(after.yaw - before.yaw)

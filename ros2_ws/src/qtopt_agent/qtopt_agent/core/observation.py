@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.ranges import Range, convert_fields
+from qtopt_agent.core.rotations import wrapped
 
 Size = tuple[Annotated[int, Range(0, 10_000)], Annotated[int, Range(0, 10_000)]]
 """(height, width), px."""
@@ -20,6 +21,13 @@ Tells a picture that is older than the state, and fingers that stand on somethin
 """
 
 MASK_SIZE = 8
+
+
+def motion_between(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """The values of MOVED, from one pose of the hand to another: x, y, z, m, and yaw, rad [4]."""
+    x, y, z, turned = (after - before).tolist()
+    c, s = np.cos(before[3]), np.sin(before[3])
+    return float(c * x + s * y), float(c * y - s * x), z, wrapped(turned)
 
 
 @dataclass(frozen=True)

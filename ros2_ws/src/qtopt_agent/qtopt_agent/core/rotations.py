@@ -1,9 +1,14 @@
-"""Rotations as unit quaternions x, y, z, w and as matrices whose columns are the turned axes."""
+"""Rotations as unit quaternions x, y, z, w, as matrices whose columns are the turned axes, and angles."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def wrapped(angle: float) -> float:
+    """`angle`, rad, in -pi..pi."""
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
 def matrix_of(quaternion: Sequence[float]) -> NDArray[np.float64]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from qtopt_agent.core.cell import EMBEDDED, Cell
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.rotations import wrapped
 from qtopt_agent.gazebo.bridge import HAND, OBJECTS
 from qtopt_agent.gazebo.objects import objects_sdf
 from qtopt_agent.gazebo.poses import Pose, in_world
 from qtopt_agent.gazebo.services import GazeboError
 from qtopt_agent.gazebo.world import PARK_HEIGHT
-from qtopt_agent.safety.tool_pose import wrapped
 from qtopt_agent.simulation.layout import Layout, ObjectSource, is_lifted, lay_out
 
 SETTLE_TIME = {False: 0.4, True: 1.2}  # simulated s that objects get to come to rest; True: some lie on others

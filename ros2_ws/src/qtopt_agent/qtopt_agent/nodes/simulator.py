@@ -1,6 +1,5 @@
 """The embedded MuJoCo world behind the topics of a real arm, gripper and camera."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
+from qtopt_agent.nodes.real_time import RealTime
 from qtopt_agent.safety.arm_profile import arm_cell
 from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
 from qtopt_agent.simulation import make_robot
@@ -29,7 +29,6 @@ from qtopt_agent.simulation.stream import Stream
 from qtopt_agent.simulation.truth import TruthLog
 
 PERIOD = 0.01  # s between two moves of the world, of steady time
-MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump
 TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
 
 
@@ -52,7 +51,7 @@ class Simulator(Node):
         self._periods = {"state": 1 / p["state_rate"], "camera": 1 / p["camera_rate"]}
         self._due = dict.fromkeys(self._periods, 0.0)
         self._world.reset(p["seed"])
-        self._last = time.monotonic()
+        self._real_time = RealTime()
         self._clock_out = self.create_publisher(Clock, "/clock", SENSOR) if self._own_clock else None
         self._images = self.create_publisher(Image, p["image_topic"], SENSOR)
         self._joints = self.create_publisher(JointState, p["joint_states_topic"], SENSOR)
@@ -67,15 +66,10 @@ class Simulator(Node):
             self.create_service(JudgeGrasp, topics.SIMULATOR_JUDGE, self._on_judge)
         # Steady time: the node's own clock may be the one that it publishes.
         self.create_timer(PERIOD, self._tick, clock=NodeClock(clock_type=ClockType.STEADY_TIME))
-        self._longest = 0.0  # s between two moves of the world, since the last diagnostics
-        self._pictures = 0
         diagnostics.Diagnostics(self, "simulation", self._diagnose)
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        self._longest = max(self._longest, now - self._last)
-        self._world.advance(min(now - self._last, MAX_STEP) * self._speed)
-        self._last = now
+        self._world.advance(self._real_time.passed() * self._speed)
         if self._clock_out is not None:
             self._clock_out.publish(Clock(clock=conversions.time_of(self._world.time)))
         due = [name for name, at in self._due.items() if self._world.time >= at]
@@ -103,7 +97,7 @@ class Simulator(Node):
             self._send(self._world.observe().image, stamp)
 
     def _send(self, picture: Any, stamp: float) -> None:
-        self._pictures += 1
+        self._real_time.pictures += 1
         self._images.publish(conversions.image_message(picture, stamp, self._camera_frame))
 
     def _on_pose(self, message: Any) -> None:
@@ -137,18 +131,10 @@ class Simulator(Node):
         return response
 
     def _diagnose(self) -> tuple[int, str, dict[str, object]]:
-        longest, self._longest = self._longest, 0.0
-        values: dict[str, object] = {
-            "simulated time, s": f"{self._world.time:.3f}",
-            "longest time between two moves, s": f"{longest:.3f}",
-            "pictures": self._pictures,
-        }
+        level, text, values = self._real_time.diagnose(self._world.time)
         if self._stream is None:
             values["objects"] = ", ".join(self._world.object_names)
-
-        if longest > MAX_STEP:
-            return diagnostics.WARN, "the machine is too busy: simulated time falls behind", values
-        return diagnostics.OK, "running", values
+        return level, text, values
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import SENSOR, SETPOINT, STATIC_TRANSFORMS, TRANSFORMS
+from qtopt_agent.nodes.real_time import RealTime
 from qtopt_agent.safety.frame_tree import FramePose
 from qtopt_agent.simulation.truth import TruthLog
 from qtopt_agent.twin.arms import Takes
@@ -37,7 +38,6 @@ from qtopt_agent.twin.scene import FLANGE_TO_TIP
 from qtopt_agent.twin.world import TwinWorld
 
 PERIOD = 0.008  # s between two joint states, of steady time
-MAX_STEP = 0.1  # s: a world that a busy machine has held up goes on from there; it does not jump
 CAMERA_FRAME = "camera_color_optical_frame"
 DRIVERS = QoSProfile(depth=10)  # as theirs have it
 _TOLERANCE, _STILL = 0.02, 0.05  # of a jaw's way: within which a goal is reached, and a way in a second that is none
@@ -80,7 +80,7 @@ class Twin(Node):
         ):
             self.create_service(Trigger, f"twin/{name}", answer)
         self._fixed.publish(TFMessage(transforms=self._mounted()))
-        self._last, self._longest, self._pictures = time.monotonic(), 0.0, 0
+        self._real_time = RealTime()
         self._seen = (self._now(), self._world.data.qpos.copy())
         # Steady time: nobody's /clock moves an arm.
         self.create_timer(PERIOD, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -99,10 +99,7 @@ class Twin(Node):
         return float(self.get_clock().now().nanoseconds * 1e-9)
 
     def _tick(self) -> None:
-        now = time.monotonic()
-        self._longest = max(self._longest, now - self._last)
-        self._world.advance(min(now - self._last, MAX_STEP))
-        self._last = now
+        self._world.advance(self._real_time.passed())
         stamp = self._now()
         self._seen = (stamp, self._world.data.qpos.copy())
         joints = self._world.joints()
@@ -153,7 +150,7 @@ class Twin(Node):
         info.r, info.p = np.eye(3).ravel(), np.column_stack([camera.matrix, np.zeros(3)]).ravel()
         self._images.publish(image)
         self._infos.publish(info)
-        self._pictures += 1
+        self._real_time.pictures += 1
 
     def _offer_switch(self) -> None:
         """MoveIt Servo takes nothing until it is told what will come."""
@@ -256,15 +253,7 @@ class Twin(Node):
         return response
 
     def _diagnose(self) -> tuple[int, str, dict[str, object]]:
-        longest, self._longest = self._longest, 0.0
-        values: dict[str, object] = {
-            "simulated time, s": f"{self._world.time:.3f}",
-            "longest time between two moves, s": f"{longest:.3f}",
-            "pictures": self._pictures,
-        }
-        if longest > MAX_STEP:
-            return diagnostics.WARN, "the machine is too busy: simulated time falls behind", values
-        return diagnostics.OK, "running", values
+        return self._real_time.diagnose(self._world.time)
 
 
 def main() -> int:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from qtopt_agent.core.rotations import wrapped
 from qtopt_agent.safety.driver_settings import DriverSettings
 from qtopt_agent.safety.motion import Pose
-from qtopt_agent.safety.tool_pose import wrapped
 
 
 class MeasuredTip:

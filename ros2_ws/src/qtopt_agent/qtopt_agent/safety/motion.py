@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.rotations import wrapped
 from qtopt_agent.safety.limits import WorkspaceBox
-from qtopt_agent.safety.tool_pose import wrapped
 
 Vector = NDArray[np.float64]
 

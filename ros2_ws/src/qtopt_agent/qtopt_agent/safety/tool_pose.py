@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
+from qtopt_agent.core.rotations import wrapped
 
 Quaternion = NDArray[np.float64]
 """x, y, z, w, of unit length."""
@@ -35,11 +36,6 @@ def yaw_and_tilt(orientation: Quaternion, tool: Quaternion) -> tuple[float, floa
 def angle_between(one: Quaternion, other: Quaternion) -> float:
     """The smallest turn, 0..pi rad, from one orientation to the other."""
     return float(2 * np.arccos(min(1.0, abs(float(one @ other)))))
-
-
-def wrapped(angle: float) -> float:
-    """`angle`, rad, in -pi..pi."""
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
 def _product(a: Quaternion, b: Quaternion) -> Quaternion:

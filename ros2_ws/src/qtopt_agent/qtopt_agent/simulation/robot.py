@@ -12,7 +12,7 @@ from qtopt_agent.core.cell_boxes import camera_in_palm
 from qtopt_agent.core.clutter import check_clutter
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.looks import PLAIN, Looks
-from qtopt_agent.core.observation import MASK_SIZE, MOVED, Observation
+from qtopt_agent.core.observation import MASK_SIZE, MOVED, Observation, motion_between
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.safety.limits import WorkspaceBox
 from qtopt_agent.simulation import scene
@@ -222,9 +222,7 @@ class SimulatedRobot:
         if not self._drive_and_look(reached, pose[3] + turn):
             self._moved = _NOT_MOVED
             return Action(np.zeros(3, dtype=np.float32), 0.0, action.gripper)
-        after = self.pose()
-        x, y, z = map(float, to_world.T @ (after[:3] - pose[:3]))
-        self._moved = (x, y, z, float(after[3] - pose[3]))
+        self._moved = motion_between(pose, self.pose())
         return Action((to_world.T @ (target - pose[:3])).astype(np.float32), action.yaw, action.gripper)
 
     def _drive_and_look(self, target: NDArray[np.float64], yaw: float) -> bool:

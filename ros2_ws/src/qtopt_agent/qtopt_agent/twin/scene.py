@@ -1,6 +1,7 @@
 """The twin's world: an arm on a table, the cell's bin, objects and a camera on a bracket, all with looks of its own."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -29,6 +30,7 @@ _OBJECT_TEXTURES = (
 _TABLES = ("light-wood", "gray-woodgrain", "wood-varnished-panels", "gray-plaster", "light-gray-floor-tile")
 _BINS = ("gray-felt", "white-plaster", "cream-plaster", "steel-brushed", "pink-plaster", "wood-tiles")
 
+_CONTACT: dict[str, Any] = {"solref": [0.008, 1], "solimp": [0.98, 0.999, 0.001, 0.5, 2]}
 _BASE = f"""
 <mujoco model="twin">
   <compiler angle="radian" autolimits="true"/>
@@ -97,8 +99,7 @@ def _furnish(spec: mujoco.MjSpec, cell: Cell, friction: float, rng: np.random.Ge
             group=SEEN,
             condim=3,
             friction=[friction, 0.01, 0.0002],
-            solref=[0.008, 1],
-            solimp=[0.98, 0.999, 0.001, 0.5, 2],
+            **_CONTACT,
         )
     for k, strength in enumerate((0.55, 0.3)):
         place = np.add((x, y, 0.0), (*rng.uniform(-0.7, 0.7, 2), rng.uniform(1.0, 1.6)))
@@ -144,8 +145,7 @@ def _add_object(spec: mujoco.MjSpec, index: int, thing: ObjectSpec, friction: fl
             group=SEEN,
             condim=4,
             friction=[friction, 0.01, 0.0002],
-            solref=[0.008, 1],
-            solimp=[0.98, 0.999, 0.001, 0.5, 2],
+            **_CONTACT,
         )
 
 
@@ -167,7 +167,7 @@ def _add_arm(spec: mujoco.MjSpec, arm: TwinArm, cell: Cell) -> None:
     for geom in hand.geoms:
         if geom.group == 3:
             geom.condim, geom.friction[:] = 4, (1.0, 0.02, 0.0002)
-            geom.solref[:], geom.solimp[:3] = (0.008, 1), (0.98, 0.999, 0.001)
+            geom.solref[:], geom.solimp[:] = _CONTACT["solref"], _CONTACT["solimp"]
     spec.attach(body, frame=spec.worldbody.add_frame(), prefix="arm/")
     flange = spec.body("arm/right_hand")
     spec.attach(hand, frame=flange.add_frame(), prefix="hand/")
