@@ -195,10 +195,12 @@ def test_an_attempt_begins_with_a_jaw_that_is_known_to_be_open():
         stack.agent.begin(Goal())
     stack.aperture, stack.gripper_delay = 0.08, 5.0
     stack.run(0.1)
+    assert not stack.agent.jaw_known
     with pytest.raises(InvalidInput, match="aperture is unknown"):
         stack.agent.begin(Goal())
     stack.gripper_delay = 0.0
     stack.run(0.1)
+    assert stack.agent.jaw_known
     stack.agent.begin(Goal())
 
 

@@ -32,12 +32,15 @@ def driver(**changes):
 
 
 class Arm:
-    """Follows twists exactly, and tells its pose, its jaw and a picture 50 times a second until told otherwise."""
+    """Follows twists exactly, and tells its pose, its jaw and a picture 50 times a second until told otherwise.
+
+    mute: it tells nothing of the jaw.
+    """
 
     def __init__(self, node, clock=None):
         self.node, self.position, self.twists, self.states = node, np.array([0.0, 0.0, 0.15]), [], []
         self.camera_period = 0.02
-        self.frozen_at, self.finger = None, 0.04
+        self.frozen_at, self.finger, self.mute = None, 0.04, False
         self.frame, self.orientation = "world", (0.0, 0.0, 0.0, 1.0)
         self.size, self.camera_frame = (32, 32), ""
         self.clock = clock or (lambda: node.get_clock().now().nanoseconds)
@@ -80,7 +83,8 @@ class Arm:
             self.out[PoseStamped].publish(pose)
             jaw = JointState(name=["left", "right"], position=[self.finger, self.finger])
             jaw.header.stamp = stamp
-            self.out[JointState].publish(jaw)
+            if not self.mute:
+                self.out[JointState].publish(jaw)
             if now >= next_picture:
                 next_picture = now + self.camera_period
                 height, width = self.size

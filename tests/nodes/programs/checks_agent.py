@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import time
 from contextlib import contextmanager, suppress
 
 from action_msgs.msg import GoalStatus
@@ -67,7 +68,7 @@ class Client:
 
 
 @contextmanager
-def agent(model=None, **changes):
+def agent(model=None, mute=False, **changes):
     with folder() as root, Spinning("probe") as probe:
         client = Client(probe.node)
         settings = {"autostart": True, "model": str(model or put(root / "store", "first").parent), "watch": 0.2}
@@ -77,7 +78,9 @@ def agent(model=None, **changes):
         ):
             client.graph, client.arm, client.root = graph, arm, root
             client.load = probe.node.create_client(LoadModel, "/agent/load_model")
-            arm.armed()
+            arm.mute = mute
+            if not mute:
+                arm.armed()
             until(client.action.server_is_ready, "the agent")
             yield client
 
@@ -140,8 +143,19 @@ def check_a_goal_with_a_shut_jaw_is_refused():
         until(lambda: client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED, "it grasps again")
 
 
+def check_a_goal_waits_for_the_first_word_of_the_jaw():
+    with agent(mute=True, status_timeout=10.0) as client:
+        handle = client.accepted(max_steps=1)
+        time.sleep(1.0)
+        assert not client.events and not client.commands
+        client.arm.mute = False
+        client.arm.armed()
+        ended = result(handle.get_result_async(), 60.0)
+        assert ended.result.outcome in (Grasp.Result.STEP_LIMIT, Grasp.Result.TERMINATED), ended.result
+
+
 def check_a_frozen_picture_is_not_decided_from():
-    with agent(input_timeout=1.0) as client:
+    with agent(input_timeout=5.0) as client:
         client.arm.frozen_at = client.arm.stamp(client.arm.clock())
         ended = client.grasp()
         assert ended.result.outcome in (Grasp.Result.NO_INPUT, Grasp.Result.SAFETY_STOP), ended.result

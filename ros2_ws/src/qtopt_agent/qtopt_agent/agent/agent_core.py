@@ -114,6 +114,11 @@ class AgentCore:
         return hand is not None and self._heard(hand[1], self._clock())
 
     @property
+    def jaw_known(self) -> bool:
+        """Whether it is known how far the jaw is open, if an attempt begins by that."""
+        return not self._settings.least_aperture or self.inputs.aperture(self._clock()) is not None
+
+    @property
     def steps(self) -> int:
         """Steps of this attempt, or the last one, that are complete."""
         return len(self._steps)

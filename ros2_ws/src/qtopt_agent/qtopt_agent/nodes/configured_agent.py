@@ -40,7 +40,7 @@ class ConfiguredAgent:
 
     core: decides. models: what it decides with; None where no model decides. wake: set when there may be something new
     to decide. judge: the client to ask whether a grasp has succeeded, or None. events: where attempts begin and end.
-    attempts: so many.
+    attempts: so many. input_timeout: s that an attempt waits for a usable image or state.
     """
 
     def __init__(self, node: Node, p: Mapping[str, Any]) -> None:
@@ -53,6 +53,7 @@ class ConfiguredAgent:
         self.core = AgentCore(profile, _settings(p, least), writer, clock=self._now)
         self.wake = threading.Event()
         self.attempts = 0
+        self.input_timeout: float = p["input_timeout"]
         self._images = self._decided = 0
         self._latency = self._oldest = 0.0  # s, the longest since the last diagnostics
         self._gaps = FrameGaps()

@@ -28,8 +28,12 @@ class GraspAttempt:
 
     def run(self) -> Any:
         """The result, which the client has been told the status of."""
-        while self._core.held and self._active() and not self._handle.is_cancel_requested:
-            self._wait()  # until the person has let go, from the attempt before or after a jog
+        end = time.monotonic() + self._agent.input_timeout
+        while self._active() and not self._handle.is_cancel_requested:
+            late = not self._core.jaw_known and time.monotonic() < end  # as just after the start
+            if not (late or self._core.held):  # held: by a person, from the attempt before or after a jog
+                break
+            self._wait()
         try:
             self._episode_id = self._core.begin(self._goal)
         except InvalidInput as error:
