@@ -1,9 +1,14 @@
 """A person's hand by a scripted joystick: jogging, taking over in an attempt, falling silent, labels."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
 
+import yaml
 from arm_tools import Arm, driver
 from checks_agent import DRIVER, GENEROUS, Client
 from graph_tools import Spinning, folder, running, started, until
@@ -153,6 +158,34 @@ def check_an_attempt_begins_when_a_person_has_let_go():
         ended = result(handle.get_result_async(), 60.0).result
         assert ended.outcome == Grasp.Result.STEP_LIMIT, ended
         assert client.arm.status().state == SafetyStatus.ARMED
+
+
+def check_a_signal_to_the_command_alone_ends_it_with_a_stop():
+    said = {name: TELEOP[name] for name in ("axes", "scales", "buttons")}
+    with folder() as root, Spinning("probe") as probe:
+        (root / "stick.yaml").write_text(yaml.safe_dump({"/teleop": {"ros__parameters": said}}))
+        teleop = ["teleop", "--device", "joy", "--arm", "mujoco", "--params"]
+        command = [sys.executable, "-m", "qtopt_agent.cli.main", *teleop, str(root / "stick.yaml")]
+        client = Client(probe.node)
+        with running(driver(**DRIVER)), Arm(probe.node) as arm, Joystick(probe.node) as stick:
+            arm.armed()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                client.commands.clear()
+                until(lambda: stick.out.get_subscription_count() == 0, "nobody hears the stick")
+                with subprocess.Popen(command, start_new_session=True) as process:
+                    try:
+                        until(stick.out.get_subscription_count, "the stick is heard")
+                        stick.set(HOLD, x=1.0 if number == signal.SIGINT else -1.0)
+                        until(lambda: arm.twists and arm.twists[-1].any(), "the arm moves")
+                        os.kill(process.pid, number)
+                        assert process.wait(20.0) == 0
+                    finally:
+                        if process.poll() is None:
+                            os.killpg(process.pid, signal.SIGKILL)
+                client.last_is_a_stop()
+                until(lambda: not arm.twists[-1].any(), "the arm stands")
+                stick.set()
+            assert arm.status().state == SafetyStatus.ARMED
 
 
 def check_keys_without_a_terminal_are_refused():

@@ -1,6 +1,5 @@
 """qtopt teleop: a person moves the arm."""
 
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ def teleop(
     from qtopt_agent.episodes.label import checked_author
     from qtopt_agent.graph.description import arm_file, checked_namespace
     from qtopt_agent.graph.settings import DEVICES
-    from qtopt_agent.processes.interrupts import first_interrupt
+    from qtopt_agent.processes.interrupts import run_handing_on
     from qtopt_agent.safety.arm_profile import read_parameters
 
     if device not in DEVICES:
@@ -38,6 +37,4 @@ def teleop(
     command, environment = node_command("teleop", told, checked_namespace(namespace))
     if params is not None:
         command += ["--params-file", str(params)]
-    with first_interrupt():  # the node's as well, which then stops the arm
-        code = subprocess.run(command, env=environment).returncode
-    raise typer.Exit(code)
+    raise typer.Exit(run_handing_on(command, environment))  # on Ctrl-C the node stops the arm

@@ -1,7 +1,8 @@
 """Ctrl-C when it suits us: an exception in the middle of anything may leave locks held and work half done."""
 
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
@@ -32,3 +33,23 @@ def ctrl_c_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def run_handing_on(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a node by `command` to its end and return its exit code; SIGINT and SIGTERM are handed on to it.
+
+    A supervisor and `kill` send them to this process alone. It starts with them held back, until it heeds them. Main
+    thread only.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        node = subprocess.Popen(command, env=environment)
+        before = {number: signal.signal(number, lambda number, _: node.send_signal(number)) for number in numbers}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    try:
+        return node.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
