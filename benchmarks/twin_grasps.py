@@ -20,7 +20,7 @@ from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.arm_profile import ArmProfile, arm_profile, read_parameters
 from qtopt_agent.safety.commands import DriverState, MotionCommand, Setpoint
 from qtopt_agent.safety.driver_settings import Output
-from qtopt_agent.safety.tool_pose import yaw_and_tilt
+from qtopt_agent.safety.tool_pose import yaw_and_lean
 from qtopt_agent.twin.world import TwinWorld
 
 Array = NDArray[np.float64]
@@ -104,18 +104,18 @@ class GuardedTwin:
         world, profile = self.world, self.profile
         world.advance(profile.driver.period)
         position, turn = world.tip()
-        yaw, tilt = yaw_and_tilt(quaternion_of(turn), _UPRIGHT)
+        yaw, lean = yaw_and_lean(quaternion_of(turn), _UPRIGHT)
         now = world.time
         self.driver.camera(now, now, now)
         self.driver.gripper(profile.gripper.aperture(world.jaw()[0]), now, now, now)
-        self.driver.measured(position, yaw, now, now, now, tilt)
+        self.driver.measured(position, yaw, now, now, now, lean)
         setpoint = self.driver.tick(now)
         if setpoint is not None and setpoint.streaming:
             self._follow(setpoint)
 
     def _follow(self, setpoint: Setpoint) -> None:
         if self.profile.driver.output == Output.TWIST:
-            self.world.set_twist(setpoint.velocity, np.array([0.0, 0.0, setpoint.yaw_rate]))
+            self.world.set_twist(setpoint.velocity, np.array([*setpoint.upright_rate, setpoint.yaw_rate]))
         else:
             c, s = np.cos(setpoint.pose.yaw), np.sin(setpoint.pose.yaw)
             self.world.set_pose(setpoint.pose.position, np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]))

@@ -28,6 +28,7 @@ class Bench:
     frozen: dict[str, float] = field(default_factory=dict)
     clock_offset: float = 0.0
     yaw: float = 0.3
+    lean: np.ndarray = field(default_factory=lambda: np.zeros(2))
     heeds: float = 1.0  # share of the velocities that it is told
     shove: np.ndarray = field(default_factory=lambda: np.zeros(3))
     sent: list[Setpoint] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Bench:
         if "gripper" not in self.silent:
             self.driver.gripper(0.08, self.stamp("gripper"), self.clock, self.now)
         if "pose" not in self.silent:
-            self.driver.measured(self.position, self.yaw, self.stamp("pose"), self.clock, self.now)
+            self.driver.measured(self.position, self.yaw, self.stamp("pose"), self.clock, self.now, self.lean)
 
     def step(self, ticks: int = 1, dt: float = TICK) -> Setpoint | None:
         setpoint = None
@@ -83,6 +84,7 @@ class Bench:
         else:
             self.position = self.position + self.heeds * setpoint.velocity * dt
             self.yaw += setpoint.yaw_rate * dt
+            self.lean = self.lean + setpoint.upright_rate * dt
 
     def wrong_pose(self, position: np.ndarray) -> None:
         """One message that says that the arm is elsewhere."""
@@ -128,15 +130,19 @@ def assert_within_limits(bench):
     box = bench.settings.step.workspace
     before, before_time = None, None
     for setpoint, time in zip(bench.sent, bench.times, strict=True):
-        values = [*setpoint.pose.position, setpoint.pose.yaw, *setpoint.velocity, setpoint.yaw_rate, setpoint.effort]
+        turning = [*setpoint.upright_rate, setpoint.yaw_rate]
+        values = [*setpoint.pose.position, setpoint.pose.yaw, *setpoint.velocity, *turning, setpoint.effort]
         assert np.isfinite(values).all()
         assert np.linalg.norm(setpoint.velocity) <= rates.speed + SLACK
         assert abs(setpoint.yaw_rate) <= rates.yaw_rate + SLACK
+        assert np.linalg.norm(setpoint.upright_rate) <= rates.yaw_rate + SLACK
         assert np.abs(setpoint.pose.position - box.clip(setpoint.pose.position)).max() <= SLACK
         if before is not None and time - before_time <= bench.settings.longest_tick:  # else the arm stood still since
             dt = time - before_time
             assert np.linalg.norm(setpoint.velocity - before.velocity) <= rates.acceleration * dt + SLACK
             assert abs(setpoint.yaw_rate - before.yaw_rate) <= rates.yaw_acceleration * dt + SLACK
+            righted = np.linalg.norm(setpoint.upright_rate - before.upright_rate)
+            assert righted <= rates.yaw_acceleration * dt + SLACK
             if bench.output == Output.POSE:
                 moved = setpoint.pose.position - before.pose.position
                 np.testing.assert_allclose(moved, setpoint.velocity * min(dt, 0.1), atol=SLACK)
@@ -150,7 +156,7 @@ def assert_stopped(bench, seconds=0.3):
     held = bench.step()
     for _ in range(round(seconds / TICK)):
         setpoint = bench.step()
-        assert not setpoint.velocity.any() and setpoint.yaw_rate == 0
+        assert not setpoint.velocity.any() and setpoint.yaw_rate == 0 and not setpoint.upright_rate.any()
         if bench.output == Output.POSE:
             np.testing.assert_array_equal(setpoint.pose.position, held.pose.position)
 

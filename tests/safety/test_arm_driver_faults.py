@@ -199,7 +199,7 @@ def test_a_hand_outside_the_box_or_a_tool_that_leans_is_a_fault(bench):
     other = type(bench)(bench.output)
     other.arm()
     other.now += TICK
-    other.driver.measured(other.position, 0.0, other.clock, other.clock, other.now, tilt=0.3)
+    other.driver.measured(other.position, 0.0, other.clock, other.clock, other.now, np.array([0.2, -0.2]))
     other.driver.tick(other.now)
     assert other.driver.faults == (Reason.TILTED,)
 

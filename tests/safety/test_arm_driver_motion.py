@@ -48,6 +48,32 @@ def test_a_terminating_command_brakes_without_a_fault(bench):
     assert_within_limits(bench)
 
 
+def test_a_tool_that_contacts_have_turned_points_down_again_while_the_arm_moves_and_only_then(make_bench):
+    bench = make_bench(Output.TWIST)
+    bench.arm()
+    bench.lean = np.array([0.12, -0.1])
+    bench.step(50)
+    np.testing.assert_array_equal(bench.lean, [0.12, -0.1])
+    for motion in range(8):
+        bench.move(x=0.1 * (-1) ** motion)
+        bench.until_still()
+    assert np.hypot(*bench.lean) < 0.02
+    assert not bench.sent[-1].upright_rate.any()
+    assert_within_limits(bench)
+
+
+def test_a_stop_ends_also_the_straightening_of_the_tool(make_bench):
+    bench = make_bench(Output.TWIST, lean=np.array([0.15, 0.0]))
+    bench.arm()
+    bench.move(x=0.1)
+    assert bench.step(20).upright_rate[0] < -0.1
+    bench.silent.add("camera")
+    bench.until_still()
+    assert bench.driver.state == DriverState.HOLDING
+    assert not bench.sent[-1].upright_rate.any() and bench.lean[0] > 0.05
+    assert_within_limits(bench)
+
+
 def test_a_hand_that_is_held_up_is_not_pressed_on(make_bench):
     bench = make_bench(Output.POSE)
     bench.arm()

@@ -38,7 +38,8 @@ class Arm:
     """
 
     def __init__(self, node, clock=None):
-        self.node, self.position, self.twists, self.states = node, np.array([0.0, 0.0, 0.15]), [], []
+        self.node, self.position, self.states = node, np.array([0.0, 0.0, 0.15]), []
+        self.twists, self.turns = [], []
         self.camera_period = 0.02
         self.frozen_at, self.finger, self.mute = None, 0.04, False
         self.frame, self.orientation = "world", (0.0, 0.0, 0.0, 1.0)
@@ -107,6 +108,7 @@ class Arm:
             self.position = self.position + self.twists[-1] * min(now - self.told, HEARD)
         self.told = now
         self.twists.append(np.array([linear.x, linear.y, linear.z]))
+        self.turns.append(np.array([message.twist.angular.x, message.twist.angular.y, message.twist.angular.z]))
 
     def arm(self, wanted=True, limit=20.0):
         request = SetBool.Request(data=wanted)
@@ -162,3 +164,4 @@ class Arm:
     def stands(self):
         time.sleep(0.1)  # whatever was still on its way
         assert not self.twists[-1].any(), self.twists[-5:]
+        assert not self.turns[-1].any(), self.turns[-5:]

@@ -136,6 +136,7 @@ def check_a_grippers_server_is_waited_for_and_asked_again_until_it_obeys():
 
 def check_a_motion_is_carried_out_and_ends():
     with armed() as arm:
+        arm.orientation = (0.05, 0.0, 0.0, 0.9987)  # it leans by 0.1 rad about x
         start = arm.position
         arm.moving(x=0.03, model_version="compact-1", inference_stamp=arm.stamp(5 * 10**9), q=0.75)
         until(lambda: arm.status().asked.sequence == arm.sequence, "heard")
@@ -145,6 +146,7 @@ def check_a_motion_is_carried_out_and_ends():
         until(lambda: not arm.status().moving, "it ends")
         assert abs((arm.position - start)[0] - 0.03) < 0.015, arm.position - start
         assert max(np.linalg.norm(twist) for twist in arm.twists) < 0.0501
+        assert min(turn[0] for turn in arm.turns) < -0.05, "the tool is straightened on the way"
         arm.stands()
 
 

@@ -119,7 +119,7 @@ class Observer:
         before, last = self.setpoints[-2:]
         if isinstance(last, TwistStamped):
             linear, angular = last.twist.linear, last.twist.angular
-            return not any((linear.x, linear.y, linear.z, angular.z))
+            return not any((linear.x, linear.y, linear.z, angular.x, angular.y, angular.z))
         speed = np.linalg.norm(place(last) - place(before)) / max(seconds(last) - seconds(before), 1e-6)
         return bool(speed < 0.005 and np.abs(place(last) - place(self.measured[-1])).max() < near)
 

@@ -32,7 +32,7 @@ from qtopt_agent.perception.frame_gaps import FrameGaps
 from qtopt_agent.policies.scripts import make_script
 from qtopt_agent.safety.arm_profile import arm_cell, with_cell
 from qtopt_agent.safety.motion import Pose
-from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_tilt
+from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_lean
 
 
 class ConfiguredAgent:
@@ -148,7 +148,7 @@ class ConfiguredAgent:
     def _on_pose(self, message: Any) -> None:
         try:
             position, orientation = conversions.pose_in(self._p["base_frame"], message)
-            yaw, _ = yaw_and_tilt(unit_quaternion(orientation), self._tool)
+            yaw, _ = yaw_and_lean(unit_quaternion(orientation), self._tool)
             tips = Pose(position - (0.0, 0.0, self._p["floor_height"]), yaw)
         except InvalidInput as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)

@@ -32,7 +32,7 @@ from qtopt_agent.safety.arm_driver import ArmDriverCore
 from qtopt_agent.safety.arm_profile import ArmProfile
 from qtopt_agent.safety.commands import CommandReport, DriverState, Setpoint
 from qtopt_agent.safety.driver_settings import Output
-from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_tilt
+from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_lean
 
 GUARD_SILENCE = 2.0  # s after which a stop guard that has been heard before is said to be missing
 
@@ -153,9 +153,9 @@ class ConfiguredDriver:
         except InvalidInput as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        yaw, tilt = yaw_and_tilt(orientation, self._profile.tool)
+        yaw, lean = yaw_and_lean(orientation, self._profile.tool)
         stamp = conversions.seconds(message.header.stamp)
-        self.core.measured(position, yaw, stamp, *self._now(), tilt)
+        self.core.measured(position, yaw, stamp, *self._now(), lean)
         if self._profile.pose_topic:
             self._frames.measured(position, orientation, stamp)
 

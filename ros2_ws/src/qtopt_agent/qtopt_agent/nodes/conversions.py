@@ -153,7 +153,7 @@ def setpoint_twist(setpoint: Setpoint, stamp: float, frame: str) -> Any:
     """A set point as geometry_msgs/TwistStamped in the base frame."""
     message = TwistStamped(header=header(stamp, frame))
     message.twist.linear = Vector3(**_named("xyz", setpoint.velocity))
-    message.twist.angular = Vector3(z=float(setpoint.yaw_rate))
+    message.twist.angular = Vector3(**_named("xyz", [*setpoint.upright_rate, setpoint.yaw_rate]))
     return message
 
 

@@ -30,7 +30,7 @@ from qtopt_agent.nodes.qos import LATCHED, RELIABLE, SENSOR
 from qtopt_agent.rollouts.intervals import wilson
 from qtopt_agent.rollouts.tally import Tally
 from qtopt_agent.safety.arm_profile import ARM_PARAMETERS, arm_profile
-from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_tilt
+from qtopt_agent.safety.tool_pose import unit_quaternion, yaw_and_lean
 
 PERIOD = 0.02  # s between two ticks
 TOLD = 1.0  # s between two words on how it goes
@@ -191,7 +191,7 @@ class CycleNode(Node):
     def _on_pose(self, message: Any) -> None:
         try:
             position, orientation = conversions.pose_in(self._profile.base_frame, message)
-            yaw, _ = yaw_and_tilt(unit_quaternion(orientation), self._profile.tool)
+            yaw, _ = yaw_and_lean(unit_quaternion(orientation), self._profile.tool)
         except InvalidInput as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
             return

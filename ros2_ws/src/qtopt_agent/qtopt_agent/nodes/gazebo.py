@@ -25,7 +25,7 @@ from qtopt_agent.graph.parameters import declare
 from qtopt_agent.graph.process import run_node
 from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
-from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
+from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_lean
 from qtopt_agent.simulation import object_source
 
 TOOL = unit_quaternion([0.0, 0.0, 0.0, 1.0])  # the hand's z points up
@@ -76,7 +76,7 @@ class Gazebo(Node):
     def _on_pose(self, message: Any) -> None:
         position, orientation = conversions.pose_values(message)
         try:
-            self._rig.set_pose(position, yaw_and_tilt(orientation, TOOL)[0])
+            self._rig.set_pose(position, yaw_and_lean(orientation, TOOL)[0])
         except InvalidInput as error:
             self.get_logger().error(str(error))
 

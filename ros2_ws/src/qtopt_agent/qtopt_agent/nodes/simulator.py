@@ -22,7 +22,7 @@ from qtopt_agent.nodes import conversions, diagnostics
 from qtopt_agent.nodes.qos import RELIABLE, SENSOR
 from qtopt_agent.nodes.real_time import RealTime
 from qtopt_agent.safety.arm_profile import arm_cell
-from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_tilt
+from qtopt_agent.safety.tool_pose import orientation_at, unit_quaternion, yaw_and_lean
 from qtopt_agent.simulation import make_robot
 from qtopt_agent.simulation.live import LiveWorld
 from qtopt_agent.simulation.stream import Stream
@@ -103,7 +103,7 @@ class Simulator(Node):
     def _on_pose(self, message: Any) -> None:
         position, orientation = conversions.pose_values(message)
         try:
-            self._world.set_pose(position, yaw_and_tilt(orientation, TOOL)[0])
+            self._world.set_pose(position, yaw_and_lean(orientation, TOOL)[0])
         except InvalidInput as error:
             self.get_logger().error(str(error))
 

@@ -16,11 +16,13 @@ from qtopt_agent.safety.commands import NOTHING, STOP, CommandReport, DriverStat
 from qtopt_agent.safety.driver_settings import DriverSettings, Output
 from qtopt_agent.safety.limits import guard
 from qtopt_agent.safety.measured_tip import MeasuredTip
-from qtopt_agent.safety.motion import Pose, Reference
+from qtopt_agent.safety.motion import Pose, Reference, shortened
 from qtopt_agent.safety.reasons import Reason
 from qtopt_agent.safety.watchdog import TOLERANCE, Watchdog
 
 LOOK_AHEAD = 1.5  # periods: a stop has to leave before an input's limit, and the next tick may be half a period late
+STRAIGHTENING = 1.0  # 1/s: the rate at which a lean goes, of what there is of it
+POINTS_DOWN = np.zeros(2)
 MAX_TICK = 0.1  # s: a set point never moves further than in this time, however late the tick comes
 FRESH = 0.1  # s: an older pose may be of before the arm was moved by hand, or a simulator laid out anew
 
@@ -58,6 +60,7 @@ class ArmDriverCore:
         self._tip = MeasuredTip(settings)
         self._reference: Reference | None = None
         self._rest: Pose | None = None
+        self._upright_rate = np.zeros(2)
         self._motion: CommandedMotion | None = None
         self._after_stop = DriverState.HOLDING
         self._gripper = GripperCommand.KEEP
@@ -105,19 +108,26 @@ class ArmDriverCore:
         self._watchdog.heard("gripper", stamp, clock, now)
 
     def measured(
-        self, position: NDArray[np.floating[Any]], yaw: float, stamp: float, clock: float, now: float, tilt: float = 0.0
+        self,
+        position: NDArray[np.floating[Any]],
+        yaw: float,
+        stamp: float,
+        clock: float,
+        now: float,
+        lean: NDArray[np.float64] = POINTS_DOWN,
     ) -> None:
-        """The pose of the finger tips in the base frame has been measured: position [3], m; yaw, tilt, rad.
+        """The pose of the finger tips in the base frame has been measured: position [3], m; yaw, rad; lean [2], rad.
 
-        NaN is a fault, and leaves the last good pose in force. A pose that is no newer than the last one is no news.
-        One that the arm cannot have reached since the last is a fault, and believed only once the next agrees with it.
+        lean: the turn about the base frame's x and y by which the tool is away from pointing down. NaN is a fault, and
+        leaves the last good pose in force. A pose that is no newer than the last one is no news. One that the arm
+        cannot have reached since the last is a fault, and believed only once the next agrees with it.
         """
-        if not np.isfinite([*position, yaw, tilt]).all():
+        if not np.isfinite([*position, yaw, *lean]).all():
             self._fail((Reason.NOT_FINITE,))
             return
         if not self._watchdog.heard("pose", stamp, clock, now):
             return
-        self._tip.take(Pose(np.asarray(position, dtype=np.float64), float(yaw)), tilt, stamp)
+        self._tip.take(Pose(np.asarray(position, dtype=np.float64), float(yaw)), lean, stamp)
         if self._tip.jumped:
             self._fail((Reason.POSE_JUMP,))
 
@@ -182,7 +192,7 @@ class ArmDriverCore:
         was = self.state
         reference = self._reference
         if self._held_up and reference is not None:  # meanwhile the arm has come to rest, here or where the guard said
-            self._held_up, self._rest = False, None
+            self._held_up, self._rest, self._upright_rate = False, None, np.zeros(2)
             reference = Reference.at_rest(self._place_to_rest(reference, now))
         elif reference is None or was == DriverState.DISARMED:
             reference = Reference.at_rest(measured)
@@ -191,10 +201,12 @@ class ArmDriverCore:
         elif was == DriverState.STOPPING:
             reference = self._settle(reference, dt, now)
         self._reference = reference
+        self._straighten(dt)
         return Setpoint(
             reference.pose,
             reference.velocity,
             reference.yaw_rate,
+            self._upright_rate,
             self._gripper,
             self.settings.gripper_effort,
             self.state,
@@ -212,7 +224,7 @@ class ArmDriverCore:
             faults.append(Reason.OUTSIDE)
         if self.state != DriverState.DISARMED and self._falls_behind():
             faults.append(Reason.NOT_FOLLOWING)
-        if self._tip.tilt > self.settings.tilt:
+        if np.hypot(*self._tip.lean) > self.settings.tilt:
             faults.append(Reason.TILTED)
         if self._tip.jumped:
             faults.append(Reason.POSE_JUMP)
@@ -306,6 +318,13 @@ class ArmDriverCore:
             self._rest, self._motion = motion.goal if sent else self._inside(here), None
         return reference.towards(self._inside(led), settings.rates, settings.step.workspace, dt)
 
+    def _straighten(self, dt: float) -> None:
+        """In a motion, undo what contacts have turned: an arm that is told velocities keeps it else for ever."""
+        rates, wanted = self.settings.rates, np.zeros(2)
+        if self.settings.output == Output.TWIST and self.moving:
+            wanted = shortened(-STRAIGHTENING * self._tip.lean, rates.yaw_rate)
+        self._upright_rate = self._upright_rate + shortened(wanted - self._upright_rate, rates.yaw_acceleration * dt)
+
     def _settle(self, reference: Reference, dt: float, now: float) -> Reference:
         """Brake; then, where poses are streamed, ease to the measured pose; then hold."""
         settings = self.settings
@@ -315,7 +334,7 @@ class ArmDriverCore:
             return reference.braked(settings.rates, dt)
         else:
             self._rest = self._place_to_rest(reference, now)
-        if reference.near(self._rest) and reference.standing:
+        if reference.near(self._rest) and reference.standing and not self._upright_rate.any():
             self.state = self._after_stop
             if self.state == DriverState.DISARMED:
                 self.faults = ()

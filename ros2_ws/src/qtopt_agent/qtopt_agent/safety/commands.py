@@ -56,12 +56,14 @@ class CommandReport:
 class Setpoint:
     """What the arm is told: pose, velocity [3] m/s and yaw rate rad/s in the base frame (REP-103), and the jaw.
 
+    upright_rate [2]: rad/s about the base frame's x and y, which straightens the tool of an arm that takes velocities.
     streaming: False where nothing may be sent (disarmed). gripper: KEEP until there was a gripper command. effort: N.
     """
 
     pose: Pose
     velocity: NDArray[np.float64]
     yaw_rate: float
+    upright_rate: NDArray[np.float64]
     gripper: GripperCommand
     effort: float
     state: DriverState

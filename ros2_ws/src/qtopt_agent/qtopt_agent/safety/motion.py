@@ -76,7 +76,7 @@ class Reference:
 
     def braked(self, limits: RateLimits, dt: float) -> "Reference":
         """After `dt` s of slowing down as fast as is allowed, in a straight line."""
-        velocity = self.velocity - _shortened(self.velocity, limits.acceleration * dt)
+        velocity = self.velocity - shortened(self.velocity, limits.acceleration * dt)
         rate = self.yaw_rate - float(
             np.clip(self.yaw_rate, -limits.yaw_acceleration * dt, limits.yaw_acceleration * dt)
         )
@@ -112,10 +112,11 @@ def _next_velocity(offset: Vector, velocity: Vector, speed: float, acceleration:
     # The fastest that covers one tick and then brakes within `distance`: v dt + v^2 / 2a = distance.
     fastest = min(speed, float(np.sqrt(gain**2 + 2 * acceleration * distance)) - gain)
     wanted = offset * (fastest / distance) if distance > 0 else np.zeros_like(offset)
-    return velocity + _shortened(wanted - velocity, gain)
+    return velocity + shortened(wanted - velocity, gain)
 
 
-def _shortened(vector: Vector, length: float) -> Vector:
+def shortened(vector: Vector, length: float) -> Vector:
+    """`vector` [N], or as much of it as is no longer than `length`."""
     own = _length(vector)
     return vector * (length / own) if own > length else vector
 

@@ -27,10 +27,17 @@ def orientation_at(yaw: float, tool: Quaternion) -> Quaternion:
     return _product(np.array([0, 0, np.sin(yaw / 2), np.cos(yaw / 2)]), tool)
 
 
-def yaw_and_tilt(orientation: Quaternion, tool: Quaternion) -> tuple[float, float]:
-    """Yaw, -pi..pi rad, and the angle, 0..pi rad, by which the tool leans away from pointing down."""
+def yaw_and_lean(orientation: Quaternion, tool: Quaternion) -> tuple[float, NDArray[np.float64]]:
+    """Yaw, -pi..pi rad, and the turn [2] about the base frame's x and y, rad, by which the tool leans.
+
+    Without a lean it points down.
+    """
     x, y, z, w = _product(orientation, tool * [-1, -1, -1, 1])
-    return wrapped(2 * np.arctan2(z, w)), float(2 * np.arctan2(np.hypot(x, y), np.hypot(z, w)))
+    tilt = 2 * np.arctan2(np.hypot(x, y), np.hypot(z, w))
+    axis = np.array([w * x - y * z, w * y + x * z])
+    length = np.hypot(*axis)
+    # upside down it leans about any axis
+    return wrapped(2 * np.arctan2(z, w)), tilt * (axis / length if length else np.array([1.0, 0.0]))
 
 
 def angle_between(one: Quaternion, other: Quaternion) -> float:
