@@ -19,6 +19,8 @@ from qtopt_agent.maximizers import CEM
 from qtopt_agent.models.manifest import WEIGHTS
 from qtopt_agent.models.opened import open_model
 from qtopt_agent.models.publish import publish
+from qtopt_agent.models.store import latest
+from qtopt_agent.models.turns import note, read_turns
 from qtopt_agent.q_functions import make_q_function
 
 
@@ -66,6 +68,44 @@ def test_a_candidate_that_was_never_compared_is_refused(store, tmp_path):
     (candidate / "comparison.json").unlink()
     code, said = run("models", "promote", candidate, "--store", store)
     assert code == 2 and "was never compared" in said
+
+
+def test_a_candidate_that_won_takes_turns_until_a_person_ends_it_and_tells_how_it_stands(store, tmp_path):
+    candidate, file = tmp_path / "candidates" / "next", tmp_path / "candidates" / "next" / "comparison.json"
+    alternate = ("models", "alternate", "--store", store)
+    code, said = run(*alternate, candidate)
+    assert code == 1 and "next did not win: too few" in said and not (store / "next").exists()
+    assert json.loads(run(*alternate, "--json", "-")[1]) == {"taking_turns": False}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"won": True}))
+    code, said = run(*alternate, candidate, "--who", "ada", "--pairs", 30)
+    assert code == 0 and "next 0 of 0, untrained 0 of 0; 0 attempts of at most 60: go on" in said
+    turns = read_turns(store)
+    note(store, turns, "e0", turns.next == "next")
+    found = json.loads(run(*alternate, "--json", "-")[1])
+    assert (found["incumbent"], found["candidate"], found["pairs"], found["verdict"]) == (
+        "untrained",
+        "next",
+        30,
+        "go on",
+    )
+    assert found["counts"][turns.next] == {"successes": int(turns.next == "next"), "attempts": 1}
+    code, said = run(*alternate, candidate)
+    assert code == 2 and "take turns in" in said
+    assert run(*alternate, candidate, "--end")[0] == 2 and read_turns(store) is not None
+    code, said = run(*alternate, "--end", "--who", "eve")
+    assert code == 0 and "no models take turns" in said and run(*alternate, "--end")[0] == 2
+    changes = json.loads(run("models", "history", store, "--json", "-")[1])
+    assert [(each["what"], each["who"]) for each in changes] == [("turns begun", "ada"), ("turns ended", "eve")]
+    assert changes[0]["evidence"]["won"] and len(changes[1]["evidence"]["attempts"]) == 1
+    assert latest(store).name == "untrained"
+
+
+def test_one_that_did_not_win_takes_turns_by_force_and_with_a_reason(store, tmp_path):
+    alternate = ("models", "alternate", tmp_path / "candidates" / "next", "--store", store, "--force")
+    assert run(*alternate)[0] == 2 and read_turns(store) is None
+    assert run(*alternate, "--why", "a demonstration")[0] == 0
+    (begun,) = json.loads(run("models", "history", store, "--json", "-")[1])
+    assert (begun["forced"], begun["why"]) == (True, "a demonstration") and read_turns(store) is not None
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import COMPACT
 from qtopt_agent.maximizers import CEM
 from qtopt_agent.models.current import read_current
-from qtopt_agent.models.promotion import history, promote, roll_back
+from qtopt_agent.models.history import history
+from qtopt_agent.models.promotion import promote, roll_back
 from qtopt_agent.models.publish import publish
 from qtopt_agent.models.store import latest
 from qtopt_agent.q_functions import make_q_function

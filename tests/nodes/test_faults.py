@@ -15,7 +15,7 @@ data_nodes = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(data_nodes)
 domain = data_nodes.domain
 
-MODULES = ("checks_starts", "checks_killed", "checks_held_up", "checks_faults", "checks_cycle")
+MODULES = ("checks_starts", "checks_killed", "checks_held_up", "checks_faults", "checks_cycle", "checks_turns")
 
 
 def _cases():

@@ -14,8 +14,8 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from model_tools import made, put, put_broken
 from qtopt_msgs.action import Grasp
-from qtopt_msgs.msg import EpisodeEvent, GraspCommand, GraspStep, ModelInfo, SafetyStatus
-from qtopt_msgs.srv import LoadModel
+from qtopt_msgs.msg import CycleStatus, EpisodeEvent, GraspCommand, GraspStep, ModelInfo, SafetyStatus
+from qtopt_msgs.srv import JudgeGrasp, LoadModel
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -239,6 +239,50 @@ def check_a_promotion_and_a_rollback_are_followed_while_it_grasps():
             assert client.grasp(max_steps=1).status == GoalStatus.STATUS_SUCCEEDED
             assert client.steps[-1].model_version == version, client.models
         assert {step.model_version for step in client.steps} == {"first", "second"}
+
+
+def check_two_models_take_turns_by_the_word_of_the_cycle_until_a_person_ends_it():
+    from qtopt_agent.models.turns import begin_turns, end_turns, read_turns
+
+    candidate = made("second")
+    made("first")
+    with agent(judge="success_detector/judge", judge_timeout=20.0) as client:
+        node, store = client.arm.node, client.root / "store"
+        answer = JudgeGrasp.Response(judged=True, success=True)  # the cycle's word is another
+        node.create_service(JudgeGrasp, "success_detector/judge", lambda request, response: answer)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        cycle, told, said = node.create_publisher(CycleStatus, "qtopt/cycle", latched), CycleStatus(), {}
+        begin_turns(candidate, store, "the check")
+
+        def attempted():
+            """One more, with the cycle's word before and after it; returns those that count by now."""
+            cycle.publish(told)
+            before = len(read_turns(store).attempts)
+            episode = client.grasp(max_steps=1).result.episode_id
+            said[episode] = len(said) % 3 == 0
+            told.attempts, told.successes, told.episode_id = told.attempts + 1, told.successes + said[episode], episode
+            cycle.publish(told)
+            with suppress(AssertionError):
+                until(lambda: len(read_turns(store).attempts) > before, "it counts", 2.0)
+            return read_turns(store).attempts
+
+        until(lambda: len(attempted()) >= 4, "attempts count")
+        counted = read_turns(store).attempts
+        begun = {event.episode_id: event.model_version for event in client.events if event.kind == EpisodeEvent.START}
+        assert [begun[each.episode_id] for each in counted] == [each.model for each in counted], (begun, counted)
+        assert sorted(each.model for each in counted[:4]) == ["first", "first", "second", "second"]
+        assert all(each.success == said[each.episode_id] for each in counted)
+        refused = result(client.load.call_async(LoadModel.Request(folder=str(candidate))), 30.0)
+        assert not refused.success and "take turns" in refused.message, refused
+        end_turns(store, "the check")
+        until(
+            lambda: result(client.load.call_async(LoadModel.Request(folder=str(store / "first"))), 30.0).success,
+            "the agent has heard of it",
+        )
+        cycle.publish(told)
+        for _ in range(3):
+            client.grasp(max_steps=1)
+            assert client.steps[-1].model_version == "first"
 
 
 def check_a_lifecycle_manager_may_take_agent_and_driver_down_and_up_again():

@@ -48,7 +48,7 @@ class _Pending:
 
 
 @dataclass(frozen=True)
-class _Decider:
+class Decider:
     """policy: decides. name: what an episode's record calls it. version: of its model; empty where it has none."""
 
     policy: Policy
@@ -77,7 +77,7 @@ class AgentCore:
         self.q = float("nan")
         self.profile, self._settings, self._writer = profile, settings, writer
         self._clock, self._steady = clock, steady
-        self._decider: _Decider | None = None
+        self._decider: Decider | None = None
         self._hand: tuple[Action, float] | None = None  # what a person wants, and when they said so
         self._goal: Goal | None = None
         self._cancelled = threading.Event()
@@ -133,21 +133,27 @@ class AgentCore:
 
         Builds it in the calling thread: raises IncompatibleModel or InvalidInput and keeps the old one.
         """
+        self.decide_with(self.prepared(folder, trusted))
+        return describe(folder)
+
+    def prepared(self, folder: Path, trusted: TrustedKeys | None = None) -> Decider:
+        """What decides with the model in `folder`, for `decide_with`; built, checked and raising as by `load_model`."""
         policy = load(folder, self.profile, trusted)
         epsilon, noise = self._settings.epsilon, self._settings.noise
         if epsilon or noise:
-            self.use(ExploringPolicy(policy, self.profile, epsilon, noise), "exploring", policy.name)
-        else:
-            self.use(policy, "greedy", policy.name)
-        return describe(folder)
+            return Decider(ExploringPolicy(policy, self.profile, epsilon, noise), "exploring", policy.name)
+        return Decider(policy, "greedy", policy.name)
+
+    def decide_with(self, decider: Decider) -> None:
+        """From the next decision on."""
+        self._decider = decider  # one assignment: a decision under way keeps the policy that it began with
 
     def use(self, policy: Policy, name: str = "greedy", version: str | None = None) -> None:
         """Decide with `policy` from the next decision on.
 
         name: of the policy, for the record. version: of its model, by default the policy's name; empty: it has none.
         """
-        # one assignment: a decision under way keeps the policy that it began with
-        self._decider = _Decider(policy, name, policy.name if version is None else version)
+        self.decide_with(Decider(policy, name, policy.name if version is None else version))
 
     def person(self, action: Action | None, stamp: float) -> None:
         """A person's hand: the motion that it wants next, in place of the policy's; None: it hands back.
@@ -249,7 +255,7 @@ class AgentCore:
     def _heard(self, stamp: float, clock: float) -> bool:
         return abs(clock - stamp) <= self._settings.person_age
 
-    def _decide(self, decider: _Decider, hand: Action | None, clock: float, now: float) -> AgentOutput:
+    def _decide(self, decider: Decider, hand: Action | None, clock: float, now: float) -> AgentOutput:
         if hand is not None and hand.still:
             self._enter(Phase.OBSERVING, now)  # for as long as it likes
             return AgentOutput()

@@ -17,7 +17,7 @@ from qtopt_agent.agent.cycle_values import (
 )
 from qtopt_agent.agent.hand import Doing, Hand, Stuck
 from qtopt_agent.agent.places import Place, Places
-from qtopt_agent.agent.values import Outcome
+from qtopt_agent.agent.values import ENDED
 from qtopt_agent.core.action import Action, GripperCommand
 from qtopt_agent.core.errors import QtoptError
 from qtopt_agent.core.seeds import derived_seed
@@ -25,7 +25,6 @@ from qtopt_agent.safety.commands import DriverState
 from qtopt_agent.safety.driver_settings import DriverSettings
 from qtopt_agent.safety.reasons import Reason
 
-ENDED = (Outcome.TERMINATED, Outcome.STEP_LIMIT)
 SHAKE = 0.4, 0.04  # rad to and fro, and m up and down, with something stuck in the jaw
 DROP_ABOVE = 0.01  # m: what was taken up is put down from so much higher
 AGAIN = 1.0  # s before an agent or a driver that has refused is asked again

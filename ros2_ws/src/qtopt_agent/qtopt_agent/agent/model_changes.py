@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from qtopt_agent.agent.agent_core import AgentCore
+from qtopt_agent.agent.agent_core import AgentCore, Decider
 from qtopt_agent.cells.agreement import disagreements
 from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel
@@ -45,11 +45,20 @@ class ModelChanges:
         """
         with self._one_at_a_time:
             version = model_in(folder, self._cell)
-            if self._cell is not None:
-                self._check(profile_of(version), self._cell)
-            if self._core.model_version:
-                self._trial.run(version, self._core.profile, self._trusted, self._ended.is_set)
+            self._try(version)
             return self._core.load_model(version, self._trusted)
+
+    def prepared(self, folder: Path) -> Decider:
+        """What decides with the model in `folder`, which is tried first as by `load`, whose errors it raises."""
+        with self._one_at_a_time:
+            self._try(folder)
+            return self._core.prepared(folder, self._trusted)
+
+    def _try(self, version: Path) -> None:
+        if self._cell is not None:
+            self._check(profile_of(version), self._cell)
+        if self._core.model_version:
+            self._trial.run(version, self._core.profile, self._trusted, self._ended.is_set)
 
     def _check(self, profile: Profile, arm: Cell) -> None:
         found = disagreements(profile.cell, arm, profile.has_camera)

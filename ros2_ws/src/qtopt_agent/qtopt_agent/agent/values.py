@@ -32,6 +32,10 @@ class Outcome(IntEnum):
     INFERENCE_FAILED = 7
 
 
+ENDED = (Outcome.TERMINATED, Outcome.STEP_LIMIT)
+"""Outcomes of attempts that came to their end; all others were cut short."""
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """How long the agent waits, s of steady time, before it gives an attempt up; and how a model's actions are varied.

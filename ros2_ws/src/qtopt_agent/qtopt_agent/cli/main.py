@@ -22,6 +22,7 @@ from qtopt_agent.cli.evaluate import evaluate
 from qtopt_agent.cli.export import export
 from qtopt_agent.cli.launch import launch
 from qtopt_agent.cli.models import keygen, list_models, sign, verify
+from qtopt_agent.cli.models_alternate import alternate
 from qtopt_agent.cli.models_describe import describe
 from qtopt_agent.cli.models_promote import compare, history, promote, rollback
 from qtopt_agent.cli.teleop import teleop
@@ -118,6 +119,7 @@ models.command()(keygen)
 models.command()(sign)
 models.command()(compare)
 models.command()(promote)
+models.command()(alternate)
 models.command()(rollback)
 models.command()(history)
 app.add_typer(models, name="models")

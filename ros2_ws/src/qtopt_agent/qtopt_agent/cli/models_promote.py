@@ -21,6 +21,8 @@ Episodes = Annotated[
 HoldBack = Annotated[float, typer.Option(min=0, max=1, help="Share held back, as in the candidate's training.")]
 Simulate = Annotated[int, typer.Option(min=0, help="Attempts of either in simulation, too.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of those attempts.")]
+Force = Annotated[bool, typer.Option("--force", help="Even where it did not win; needs --why.")]
+Why = Annotated[str, typer.Option(help="For the history.")]
 Who = Annotated[str | None, typer.Option(show_default="who is logged in", help="Who says so, for the history.")]
 
 
@@ -54,8 +56,8 @@ def promote(
     hold_back: HoldBack = 0.2,
     simulate: Simulate = 0,
     seed: Seed = 0,
-    force: Annotated[bool, typer.Option("--force", help="Even where it did not win; needs --why.")] = False,
-    why: Annotated[str, typer.Option(help="For the history.")] = "",
+    force: Force = False,
+    why: Why = "",
     who: Who = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -65,6 +67,24 @@ def promote(
     copied into the store, and an agent that watches the store follows. Exit code 1 where it did not win.
     """
     from qtopt_agent.models import promotion
+
+    evidence = evidence_for(candidate, store, force, why, episodes, hold_back, simulate, seed)
+    folder = promotion.promote(candidate, store, who or getpass.getuser(), why, force, evidence)
+    if not printed_as_json(json_file, {"in_force": folder.name, "store": store, "forced": force}):
+        typer.echo(printable(f"{folder.name} is in force in {store}; qtopt models rollback --store {store} undoes it"))
+
+
+def evidence_for(
+    candidate: Path,
+    store: Path,
+    force: bool,
+    why: str,
+    episodes: list[Path] | None = None,
+    hold_back: float = 0.2,
+    simulate: int = 0,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What was found about a candidate that has won, or with `force` about any; says why one has not, and exits."""
     from qtopt_agent.models.store import latest
     from qtopt_agent.training.comparison import read_comparison
 
@@ -79,14 +99,12 @@ def promote(
         for reason in evidence["reasons"]:
             typer.echo(printable(f"{candidate.name} did not win: {reason}"), err=True)
         raise typer.Exit(1)
-    folder = promotion.promote(candidate, store, who or getpass.getuser(), why, force, evidence)
-    if not printed_as_json(json_file, {"in_force": folder.name, "store": store, "forced": force}):
-        typer.echo(printable(f"{folder.name} is in force in {store}; qtopt models rollback --store {store} undoes it"))
+    return evidence
 
 
 def rollback(
     store: Store,
-    why: Annotated[str, typer.Option(help="For the history.")] = "",
+    why: Why = "",
     who: Who = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -106,9 +124,9 @@ def history(
     json_file: JsonFile = None,
 ) -> None:
     """List every change of what is in force: who, when and why."""
-    from qtopt_agent.models import promotion
+    from qtopt_agent.models.history import history as changes_in
 
-    changes = promotion.history(store)
+    changes = changes_in(store)
     if not printed_as_json(json_file, [vars(change) for change in changes]):
         rows = [
             [each.time, each.what, each.version, each.before, each.who, "forced" if each.forced else "", each.why]

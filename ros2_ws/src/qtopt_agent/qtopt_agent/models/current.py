@@ -1,12 +1,11 @@
 """Which model of a store is in force, where somebody has said so: a small file that is replaced by one rename."""
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.documents import read_json
+from qtopt_agent.models.files import write_json
 
 CURRENT = "current.json"
 
@@ -37,9 +36,4 @@ def read_current(store: Path) -> Current | None:
 
 def write_current(store: Path, current: Current) -> None:
     """From now on, `current` is in force in `store`."""
-    temporary = store / f".{CURRENT}-{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump({"version": current.version, "before": list(current.before)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, store / CURRENT)
+    write_json(store / CURRENT, {"version": current.version, "before": list(current.before)})

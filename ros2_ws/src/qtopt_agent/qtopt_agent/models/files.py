@@ -1,9 +1,11 @@
-"""Files from outside: ordinary ones, of a bounded size, read once."""
+"""Files: from outside ordinary ones, of a bounded size, read once; of our own replaced whole."""
 
 import hashlib
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from qtopt_agent.core.errors import IncompatibleModel
 
@@ -27,3 +29,13 @@ def read_bytes(file: Path, most: int) -> bytes:
 def sha256(data: bytes) -> str:
     """In hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Put `value` in the place of what is in `file`, by one rename; it is on the disk once this returns."""
+    temporary = file.with_name(f".{file.name}-{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as stream:
+        json.dump(value, stream, allow_nan=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, file)

@@ -1,6 +1,7 @@
 """Many models: a folder with one of each version."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +11,8 @@ from qtopt_agent.core.cell import Cell
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.models.current import read_current
-from qtopt_agent.models.manifest import MANIFEST, Manifest
-from qtopt_agent.models.opened import parse, read_manifest
+from qtopt_agent.models.manifest import MANIFEST, WEIGHTS, Manifest
+from qtopt_agent.models.opened import open_model, parse, read_manifest
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,28 @@ def latest(store: Path, cell: Cell | None = None) -> Path:
 def model_in(folder: Path, cell: Cell | None = None) -> Path:
     """`folder` if it is a model, else the one in it that `latest` finds. Raises InvalidInput if there is none."""
     return folder if os.path.exists(folder / MANIFEST) else latest(folder, cell)
+
+
+def copy_into(store: Path, candidate: Path) -> Path:
+    """The folder of the model `candidate` in `store`, copied there by one rename where it is not there yet.
+
+    Raises IncompatibleModel where it is damaged, InvalidInput where the store has another model of that name.
+    """
+    manifest = open_model(candidate).manifest
+    version = manifest["version"]
+    target = store / version
+    if target.exists():
+        if open_model(target).manifest["sha256"][WEIGHTS] != manifest["sha256"][WEIGHTS]:
+            raise InvalidInput(f"{target} is another model of that name; a published version never changes")
+        return target
+    partial = store / f".partial-{version}-{os.getpid()}"
+    try:
+        shutil.copytree(candidate, partial)
+        open_model(partial, version=version)
+        os.rename(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
 
 
 def _listed(folder: Path) -> Listed:

@@ -120,6 +120,7 @@ class ConfiguredAgent:
         values: dict[str, object] = {
             "policy": self.core.policy_name,
             "model": self.core.model_version,
+            "models that take turns": self.models.taking_turns() if self.models is not None else "",
             "images in the last second": images,
             "images dropped": self._gaps.dropped,
             "oldest image on arrival, s": f"{oldest:.3f}",

@@ -7,7 +7,7 @@ from typing import Any
 from qtopt_msgs.action import Grasp
 from qtopt_msgs.srv import JudgeGrasp
 
-from qtopt_agent.agent.values import AgentOutput, GraspResult, Outcome, Phase
+from qtopt_agent.agent.values import ENDED, AgentOutput, GraspResult, Outcome, Phase
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.nodes import conversions
 from qtopt_agent.nodes.configured_agent import ConfiguredAgent
@@ -34,6 +34,8 @@ class GraspAttempt:
             if not (late or self._core.held):  # held: by a person, from the attempt before or after a jog
                 break
             self._wait()
+        if self._agent.models is not None:
+            self._agent.models.begins()
         try:
             self._episode_id = self._core.begin(self._goal)
         except InvalidInput as error:
@@ -91,12 +93,14 @@ class GraspAttempt:
 
     def _conclude(self, result: GraspResult) -> Any:
         self._logger.info(f"{result.episode_id}: {result.outcome.name.lower()}, {result.message}")
+        if self._agent.models is not None:
+            self._agent.models.ended(result)
         end = time.monotonic() + CANCEL_TIME
         while result.outcome == Outcome.CANCELLED and self._active() and not self._handle.is_cancel_requested:
             if time.monotonic() > end:  # nobody has asked for it through the action
                 break
             time.sleep(0.005)
-        if result.outcome in (Outcome.TERMINATED, Outcome.STEP_LIMIT):
+        if result.outcome in ENDED:
             self._handle.succeed()
         elif self._handle.is_cancel_requested:
             self._handle.canceled()
