@@ -1,11 +1,17 @@
 """A rehearsal of the cycle, as it is launched: it goes round, labels, waits and holds."""
 
+import os
+import shutil
+
+import numpy as np
 from faulty_graph import Launch, observed, wired
 from graph_tools import until
 from harness import result
 from qtopt_msgs.msg import CycleStatus, SafetyStatus
+from qtopt_msgs.srv import LookAtBin
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from qtopt_agent.episodes.label import read_label
@@ -34,6 +40,7 @@ class Cycle:
         self.services = {
             name: node.create_client(Trigger, f"/cycle/{name}", callback_group=group) for name in ("pause", "resume")
         }
+        self.look = node.create_client(LookAtBin, "/success_detector/look", callback_group=group)
 
     def state(self):
         return self.said[-1].state if self.said else None
@@ -110,17 +117,18 @@ def check_a_person_pauses_it_and_nothing_moves_until_told():
         assert arm.armed() and all(each.state != SafetyStatus.HOLDING for each in arm.states)
 
 
-def check_an_agent_a_detector_and_a_logger_killed_are_waited_for():
-    with observed() as (arm, root), Launch(root, BEGINS_OPEN, **REHEARSAL, record=root / "episodes") as launch:
-        cycle = Cycle(arm.node)
-        for name in ("agent", "success_detector", "episode_logger"):
-            cycle.is_in(CycleStatus.GRASPING)
-            until(lambda: arm.states[-1].moving, "it moves", LONG)
-            launch.kill(name)
-            cycle.goes_on()
-        assert launch.process.poll() is None
-        for each in find_episodes(root / "episodes"):
-            assert not verify(each), each
+def check_an_agent_a_detector_a_logger_and_a_trainer_are_killed_and_it_goes_on():
+    with observed() as (arm, root):
+        given = REHEARSAL | {"record": root / "episodes", "train": "true", "candidates": root / "candidates"}
+        with Launch(root, BEGINS_OPEN, **given) as launch:
+            cycle = Cycle(arm.node)
+            for name in ("agent", "success_detector", "episode_logger", "trainer"):
+                cycle.is_in(CycleStatus.GRASPING)
+                until(lambda: arm.states[-1].moving, "it moves", LONG)
+                launch.kill(name)
+                cycle.goes_on()
+            assert launch.process.poll() is None
+        assert not any(map(verify, find_episodes(root / "episodes")))
 
 
 def check_a_silent_camera_holds_it_until_told():
@@ -179,11 +187,55 @@ def check_what_is_stuck_in_the_jaw_holds_it_until_it_is_out():
         assert arm.armed()
 
 
-def check_a_full_disk_is_waited_for_before_anything_is_begun():
+def check_an_empty_bin_has_objects_asked_for_once_and_waited_for():
+    hand, lies, rng = [], [], np.random.default_rng(0)  # red things on a grey floor: places, shares of height and width
+
+    def painted(message):
+        picture = np.full((message.height, message.width, 3), 90, np.uint8)
+        for place in [*lies, *(rng.uniform(0, 0.7, 2) for _ in hand)]:
+            top, left = (np.array(place) * picture.shape[:2]).astype(int)
+            picture[top:, left:][: len(picture) // 5, : len(picture) // 5] = 200, 30, 30
+        image = Image(header=message.header, height=message.height, width=message.width, encoding="rgb8")
+        image.step = 3 * message.width
+        image.data.frombytes(picture.tobytes())
+        return image
+
+    with wired(PATIENT | {"failures": 1, "look": 0.5}, **BLIND) as (arm, graph):
+        cycle, graph.wires["/camera/image_raw"].change = Cycle(arm.node), painted
+        cycle.says("1 attempts in a row held nothing: is it empty?")
+        assert cycle.state() == CycleStatus.EMPTY
+        known = result(cycle.look.call_async(LookAtBin.Request(empty=True)), 30.0)
+        assert known.looked and known.fill == LookAtBin.Response.EMPTY, known
+        assert cycle.told("resume").success
+        cycle.says("the bin looks empty")
+        tried, heard, asked = cycle.attempts(), len(cycle.said), graph.said().count("the bin looks empty")
+        until(lambda: len(cycle.said) > heard + 4, "it waits", LONG)  # one a second, in which it looks
+        hand.append("moves")
+        until(lambda: len(cycle.said) > heard + 8, "it waits on", LONG)
+        assert {(each.state, each.attempts) for each in cycle.said[heard:]} == {(CycleStatus.EMPTY, tried)}
+        assert graph.said().count("the bin looks empty") == asked
+        arm.told_to_stop()
+        hand.clear()
+        lies.append((0.5, 0.5))
+        cycle.says("1 attempts in a row held nothing, and the bin is not empty")
+        assert cycle.state() == CycleStatus.HOLDING and cycle.attempts() == tried + 1
+
+
+def check_a_disk_that_fills_up_costs_no_episode_and_is_waited_for():
     with observed() as (arm, root):
-        disk = {"disk": {"stop": 900_000.0, "go_on": 950_000.0}}
-        with Launch(root, BEGINS_OPEN | disk, **REHEARSAL, record=root / "episodes"):
+        episodes, full, free = root / "episodes", root / "full", shutil.disk_usage(root).free / 2**30
+        episodes.mkdir()
+        disk = {"disk": {"stop": free - 1.0, "go_on": free - 0.7}}  # GiB; others may write meanwhile
+        with Launch(root, PATIENT | disk, **BLIND, record=episodes):
             cycle = Cycle(arm.node)
-            until(lambda: "episode_logger: " in cycle.text(), "it waits", LONG)
-            assert cycle.state() == CycleStatus.WAITING and cycle.attempts() == 0
-            assert arm.armed() and not any(each.moving for each in arm.states)
+            cycle.is_in(CycleStatus.GRASPING)
+            until(lambda: any(find_partial(episodes)), "it is being recorded", LONG)
+            with full.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, 2 << 30)
+            cycle.says("episode_logger: NOT recording")
+            assert cycle.state() == CycleStatus.WAITING
+            tried = len(list(find_episodes(episodes)))
+            full.unlink()
+            cycle.goes_on()
+            until(lambda: len(list(find_episodes(episodes))) > tried > 0, "all are recorded", LONG)
+            assert not any(map(verify, find_episodes(episodes)))
