@@ -54,6 +54,18 @@ def test_the_first_model_is_loaded_without_a_trial_and_every_other_after_one(mod
     assert trial.tried == ["untrained"]
 
 
+def test_of_models_that_take_turns_the_one_that_is_not_in_force_is_tried_and_neither_decides_yet(core, model):
+    trial = FakeTrial()
+    changes = ModelChanges(core, None, trial)
+    assert changes.prepared(model, in_force=True).version == "untrained" and trial.tried == []
+    assert changes.prepared(model, in_force=False).version == "untrained" and trial.tried == ["untrained"]
+    assert core.model_version == "old"
+    narrow = replace(EMBEDDED, camera=replace(EMBEDDED.camera, vertical_view=42.5))
+    for in_force in (True, False):
+        with pytest.raises(IncompatibleModel, match="another cell"):
+            ModelChanges(core, None, trial, narrow).prepared(model, in_force)
+
+
 def test_a_model_that_fails_its_trial_is_tried_once_and_the_old_one_goes_on(core, model):
     trial = FakeTrial(refuse=True)
     changes = ModelChanges(core, None, trial)

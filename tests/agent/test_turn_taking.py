@@ -49,7 +49,8 @@ class Arm:
         self.core.use(Running())
         self.turns = TurnTaking(self.core, store, self.prepare, self.said.append, lambda: self.now)
 
-    def prepare(self, folder):
+    def prepare(self, folder, in_force):
+        assert in_force == (folder.name == "untrained")
         if folder.name == self.refused:
             raise IncompatibleModel("none of the keys has signed it")
         return Decider(Running(), "greedy", folder.name)

@@ -18,6 +18,7 @@ def check_two_models_take_turns_and_an_agent_killed_meanwhile_goes_on_where_it_w
             cycle = Cycle(arm.node)
             cycle.gets(lambda: len(read_turns(store).attempts) == 1, "an attempt counts")
             launch.kill("agent")
+            cycle.goes_on()
             cycle.gets(lambda: read_turns(store) is None, "turns come to their end")
             cycle.goes_on()
         ended = history(store)[-1]

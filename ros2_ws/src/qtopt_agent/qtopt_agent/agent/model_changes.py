@@ -48,16 +48,19 @@ class ModelChanges:
             self._try(version)
             return self._core.load_model(version, self._trusted)
 
-    def prepared(self, folder: Path) -> Decider:
-        """What decides with the model in `folder`, which is tried first as by `load`, whose errors it raises."""
+    def prepared(self, folder: Path, in_force: bool) -> Decider:
+        """What decides with the model in `folder`, checked and tried as by `load`, whose errors it raises.
+
+        in_force: it is, and an agent begins with such a model untried.
+        """
         with self._one_at_a_time:
-            self._try(folder)
+            self._try(folder, in_force)
             return self._core.prepared(folder, self._trusted)
 
-    def _try(self, version: Path) -> None:
+    def _try(self, version: Path, in_force: bool = False) -> None:
         if self._cell is not None:
             self._check(profile_of(version), self._cell)
-        if self._core.model_version:
+        if self._core.model_version and not in_force:
             self._trial.run(version, self._core.profile, self._trusted, self._ended.is_set)
 
     def _check(self, profile: Profile, arm: Cell) -> None:

@@ -24,14 +24,14 @@ class TurnTaking:
     Call `begins` and `ended` from the thread that makes attempts, `look` and `counted` from another one, which may be
     busy for seconds. What counts is an attempt that came to its end, that was judged and that no person had a hand in,
     by the cycle's last word on it; after any other, its turn comes again. Attempts that no cycle asks for are the
-    incumbent's. prepare: makes of a folder what decides, once it was tried and checked; raises IncompatibleModel.
+    incumbent's. prepare: as ModelChanges.prepared.
     """
 
     def __init__(
         self,
         core: AgentCore,
         store: Path,
-        prepare: Callable[[Path], Decider],
+        prepare: Callable[[Path, bool], Decider],
         say: Callable[[str], object] = lambda text: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,7 +68,9 @@ class TurnTaking:
             pair = turns.incumbent, turns.candidate
             if set(pair) != set(self._deciders):
                 self._give_back()
-            deciders = self._deciders or {each: self._prepare(self._store / each) for each in pair}
+            deciders = self._deciders or {
+                each: self._prepare(self._store / each, each == turns.incumbent) for each in pair
+            }
         except TrialAbandoned:
             return True
         except IncompatibleModel as error:
