@@ -112,7 +112,7 @@ class TwinRobot:
         high = max(bottom for _, bottom in world.objects()) > world.cell.attempt.lift_height
         self.lifted = high and world.closed
         aperture = self.twin.profile.gripper.aperture(world.jaw()[0])
-        return world.closed and self._detector.by_jaw(aperture).success
+        return self._detector.judge(aperture, closed=world.closed).success
 
     def _yaw(self) -> float:
         return float(self.twin.world.pose()[3])

@@ -87,6 +87,13 @@ def test_a_jaw_holds_something_if_it_is_neither_shut_nor_open(aperture, effort, 
     assert DETECTOR.by_jaw(aperture, effort).success is holds
 
 
+def test_a_jaw_that_was_not_told_to_close_holds_nothing_whatever_presses_it_together(drops):
+    before, after, _ = next(case for case in drops if case[2])
+    assert DETECTOR.judge(0.03).success
+    assert not DETECTOR.judge(0.03, closed=False).success
+    assert not DETECTOR.judge(0.03, np.nan, before, after, closed=False).success
+
+
 def test_a_jaw_near_a_threshold_is_no_sure_sign():
     assert DETECTOR.by_jaw(0.0031).confidence < 0.6 < DETECTOR.by_jaw(0.02).confidence
 

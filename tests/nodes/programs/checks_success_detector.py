@@ -28,7 +28,7 @@ class Arm:
     """A jaw and a picture of the bin, published over and over."""
 
     def __init__(self, node):
-        self.aperture, self.picture = 0.03, np.zeros((135, 180, 3), np.uint8)
+        self.aperture, self.closed, self.picture = 0.03, True, np.zeros((135, 180, 3), np.uint8)
         self.jaws = node.create_publisher(GripperState, "/gripper/state", qos_profile_sensor_data)
         self.images = node.create_publisher(Image, "/camera/image_raw", qos_profile_sensor_data)
         self.node, self.on = node, True
@@ -37,7 +37,7 @@ class Arm:
     def loop(self):
         while self.on:
             stamp = self.node.get_clock().now().to_msg()
-            jaw = GripperState(aperture=self.aperture, effort=float("nan"), closed=True)
+            jaw = GripperState(aperture=self.aperture, effort=float("nan"), closed=self.closed)
             image = Image(height=135, width=180, encoding="rgb8", step=540)
             image.data.frombytes(self.picture.tobytes())
             jaw.header.stamp = image.header.stamp = stamp
@@ -86,6 +86,9 @@ def check_the_jaw_tells_at_once():
             for aperture, holds in ((0.03, True), (0.0, False)):
                 arm.aperture = aperture
                 until(lambda: detector("judge", episode_id="e").success is holds, f"{aperture} m")  # noqa: B023
+            arm.aperture, arm.closed = 0.07, False  # pressed together by a wall, as it was seen in a rehearsal
+            until(lambda: "not told to close" in detector("judge", episode_id="e").message, "an open jaw")
+            assert not detector("judge", episode_id="e").success
             assert detector("judge", episode_id="e").judged
 
 

@@ -48,7 +48,7 @@ class SuccessDetectorNode(Node):
         self._age = p["age"]
         self._jaw: Any = None
         self._image: Any = None
-        self._judged: tuple[str, float, float] | None = None  # episode, aperture and effort when it was judged
+        self._judged: tuple[str, Any] | None = None  # episode, and the jaw when it was judged
         self._before: Any = None
         self._seen: Any = None  # the bin at the last look
         self._empty, self._empty_file = None, Path(p["empty_bin"]) if p["empty_bin"] else None
@@ -78,9 +78,9 @@ class SuccessDetectorNode(Node):
         try:
             jaw = self._fresh("gripper state", self._jaw)
             if request.episode_id:
-                self._judged = request.episode_id, jaw.aperture, jaw.effort
+                self._judged = request.episode_id, jaw
                 self._before = None
-            verdict = self._detector.judge(jaw.aperture, jaw.effort)
+            verdict = self._detector.judge(jaw.aperture, jaw.effort, closed=jaw.closed)
         except InvalidInput as error:
             response.judged, response.message = False, str(error)
             return response
@@ -104,11 +104,11 @@ class SuccessDetectorNode(Node):
         try:
             if self._before is None or self._judged is None:
                 raise InvalidInput("call before first: there is no picture of the bin from before the drop")
-            episode_id, aperture, effort = self._judged
+            episode_id, jaw = self._judged
             if request.episode_id not in ("", episode_id):
                 raise InvalidInput(f"episode is {request.episode_id!r}, {episode_id!r} was judged last")
             after = self._picture()
-            verdict = self._detector.judge(aperture, effort, self._before, after)
+            verdict = self._detector.judge(jaw.aperture, jaw.effort, self._before, after, closed=jaw.closed)
         except InvalidInput as error:
             response.judged, response.message = False, str(error)
             return response

@@ -55,14 +55,23 @@ class SuccessDetector:
         self._settings = settings
 
     def judge(
-        self, aperture: float, effort: float = np.nan, before: Image | None = None, after: Image | None = None
+        self,
+        aperture: float,
+        effort: float = np.nan,
+        before: Image | None = None,
+        after: Image | None = None,
+        *,
+        closed: bool = True,
     ) -> Verdict:
         """Both measurements together; where they differ, the surer one counts, and is less sure for it.
 
         aperture: m, after closing and lifting. effort: N, NaN where it is not measured. before, after: as `by_images`.
-        Raises InvalidInput as the two others do.
+        closed: whether the jaw was told to close; else it holds nothing, whatever presses it together. Raises
+        InvalidInput as the two others do.
         """
         jaw = self.by_jaw(aperture, effort)
+        if not closed:
+            return Verdict(False, 1.0, f"{jaw.reason}, and not told to close")
         if before is None or after is None:
             return jaw
         seen = self.by_images(before, after)
