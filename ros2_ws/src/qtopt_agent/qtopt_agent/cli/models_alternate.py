@@ -47,6 +47,8 @@ def alternate(
     elif candidate is not None:
         evidence = evidence_for(candidate, store, force, why)
         begin_turns(candidate, store, me, why, seed, pairs, error, force, evidence)
+    elif force or why or who:
+        raise InvalidInput("--force, --why and --who say something about a candidate or an --end: give one of them")
     elif not store.is_dir():
         raise InvalidInput(f"there is no folder of models at {store}")
     turns = read_turns(store)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import CellName
+from qtopt_agent.cli.rollout_options import CellName, named_cell
 from qtopt_agent.cli.writable import writable_folder
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def train(
     folders = [parse_folder(each) for each in episodes or ()]
     if resume and (folders or init):
         raise InvalidInput("--resume goes on with the run's own model and episodes: leave out --init and --episodes")
+    named_cell(cell)  # refuses blanks, which as a setting would mean the default
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
     changes = [
