@@ -50,9 +50,8 @@ bench-studies: $(COMPARE)
 	$(RUN) benchmarks.algorithms --studies --workers $(CORES) $(ARGS)
 	$(RUN) benchmarks.algorithms --studies --report
 
-# One more than there are cores: the tests of graphs wait more than they work.
 test: $(TEST)
-	$(RUN) pytest -n $$(($(CORES) + 1)) --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)
+	$(RUN) pytest -n $(CORES) --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)
 
 check: format lint types layers
 

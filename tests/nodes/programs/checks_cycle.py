@@ -18,14 +18,14 @@ from qtopt_agent.episodes.label import read_label
 from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
 from qtopt_agent.episodes.verify import verify
 
-BEGINS_OPEN = {"least_aperture": 0.8}
+SPARING = {"rate": 50.0, "state_rate": 25.0, "camera_rate": 15.0}  # Hz: a rehearsal is long, the machine small
+BEGINS_OPEN = SPARING | {"least_aperture": 0.8}
 REHEARSAL = {"rehearse": "true", "cell": "embedded", "grasps": "1000"}
 LONG = 240.0  # s for a round on a busy machine
 BLIND = REHEARSAL | {"policy": "random-script"}  # it closes the jaw, whatever the pictures show
 PATIENT = BEGINS_OPEN | {
     "ages": {name: 10.0 for name in ("camera", "gripper", "pose", "command", "driver")},
     **{"image_age": 10.0, "mismatch": 1.0, "input_timeout": 20.0, "age": 10.0},
-    **{"rate": 50.0, "state_rate": 25.0, "camera_rate": 5.0},  # Hz: all of it goes through wires
 }
 
 
@@ -178,10 +178,10 @@ def check_what_is_stuck_in_the_jaw_holds_it_until_it_is_out():
             cycle.says(text)
             assert cycle.state() == CycleStatus.HOLDING and cycle.said[-1].stuck > 0
             arm.told_to_stop()
-            before = len(cycle.said)
-            assert cycle.told("resume").success
-            until(lambda before=before: cycle.said[-1].state != CycleStatus.HOLDING, "it tries again", LONG)
-            cycle.says(text)  # it is still in there
+            if change is wedged:
+                assert cycle.told("resume").success
+                until(lambda: cycle.said[-1].state != CycleStatus.HOLDING, "it tries again", LONG)
+                cycle.says(text)  # it is still in there
             jaw.change = None
             cycle.goes_on()
         assert arm.armed()
