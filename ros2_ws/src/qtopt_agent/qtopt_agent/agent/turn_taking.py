@@ -1,4 +1,7 @@
-"""Two models of a store take turns in a running agent: which decides changes between attempts, never in one."""
+"""Two models of a store take turns in a running agent: whose turn it is changes between attempts, never in one.
+
+Only their end may come in the middle of one: the incumbent then makes the next decision, as after any promotion.
+"""
 
 import threading
 import time
