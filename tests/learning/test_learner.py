@@ -53,6 +53,12 @@ def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.fixture(autouse=True)
+def instructions_for_bf16(monkeypatch):
+    """Whatever machine this is: one without emulates them."""
+    monkeypatch.setattr("qtopt_agent.learning.learner.calculates_in_bf16", lambda device: True)
+
+
 @pytest.mark.parametrize("bf16", [False, True])
 def test_q_learns_which_action_pays(bf16):
     learner = make_learner("lowdim", auxiliary_weight=0.0, bf16=bf16, learning_rate=3e-3, ema_decay=0.5)

@@ -31,6 +31,7 @@ from qtopt_agent.models.folder import describe, load
 from qtopt_agent.models.manifest import Manifest
 from qtopt_agent.models.signatures import TrustedKeys
 from qtopt_agent.policies.exploring import ExploringPolicy
+from qtopt_agent.processes.device import find_device
 from qtopt_agent.safety.commands import NOTHING, STOP, DriverState, MotionCommand
 
 
@@ -138,7 +139,7 @@ class AgentCore:
 
     def prepared(self, folder: Path, trusted: TrustedKeys | None = None) -> Decider:
         """What decides with the model in `folder`, for `decide_with`; built, checked and raising as by `load_model`."""
-        policy = load(folder, self.profile, trusted)
+        policy = load(folder, self.profile, trusted, find_device(self._settings.device))
         epsilon, noise = self._settings.epsilon, self._settings.noise
         if epsilon or noise:
             return Decider(ExploringPolicy(policy, self.profile, epsilon, noise), "exploring", policy.name)

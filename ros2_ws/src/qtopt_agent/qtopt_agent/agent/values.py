@@ -40,7 +40,7 @@ ENDED = (Outcome.TERMINATED, Outcome.STEP_LIMIT)
 class AgentSettings:
     """How long the agent waits, s of steady time, before it gives an attempt up; and how a model's actions are varied.
 
-    epsilon, noise: as ExploringPolicy has them.
+    epsilon, noise: as ExploringPolicy has them. device: where a model decides, as `find_device` takes it.
     """
 
     inputs: InputLimits = field(default_factory=InputLimits)
@@ -53,6 +53,7 @@ class AgentSettings:
     repeat: float = 0.05  # between two repetitions of a command while its motion lasts
     epsilon: float = 0.0
     noise: float = 0.0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

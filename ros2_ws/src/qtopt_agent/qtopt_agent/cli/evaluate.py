@@ -9,6 +9,7 @@ from qtopt_agent.cli.results import JsonFile, print_table, printed_as_json
 from qtopt_agent.cli.rollout_options import (
     CellName,
     Clutter,
+    Device,
     LooksOption,
     MaxMeshes,
     Model,
@@ -37,6 +38,7 @@ def evaluate(
     looks: LooksOption = "plain",
     seed: Seed = 0,
     workers: Workers = None,
+    device: Device = "cpu",
     json_file: JsonFile = None,
     record: Annotated[bool, typer.Option("--record", help="Add the result to the model's manifest.")] = False,
     policy_pt: Annotated[
@@ -64,6 +66,7 @@ def evaluate(
     from qtopt_agent.core.looks import of_kind
     from qtopt_agent.models.folder import check_recordable, profile_of, record_evaluation
     from qtopt_agent.models.released import find_model
+    from qtopt_agent.processes.device import find_device
     from qtopt_agent.rollouts.parallel import RolloutPlan
 
     if (record or disturb) and looks != "plain":
@@ -73,6 +76,7 @@ def evaluate(
     if pictures and not disturb:
         raise InvalidInput(f"--pictures {pictures}: expected --disturb beside it")
     model = find_model(model)
+    find_device(device)  # here, and not in every worker
     if record:
         if cell:
             raise InvalidInput(f"--record is for the model's own cell, --cell is {cell}: leave one of them out")
@@ -87,6 +91,7 @@ def evaluate(
         policy_pt=policy_pt,
         looks=of_kind(looks),
         cell=named_cell(cell),
+        device=device,
     )
     if disturb:
         _evaluate_disturbed(plan, disturb, episodes, workers, json_file, pictures)

@@ -35,6 +35,9 @@ CellName = Annotated[
     str | None,
     typer.Option("--cell", show_default="the model's or profile's", help="Bin, jaw and camera: a name or .yaml file."),
 ]
+Device = Annotated[
+    str, typer.Option(help="Where networks calculate: cpu, cuda, cuda:N, or auto for the first GPU if there is one.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, max=1024, show_default="one a core", help="Worker processes.")]
 
 

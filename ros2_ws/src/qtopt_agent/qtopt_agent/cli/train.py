@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtopt_agent.cli.results import JsonFile, printed_as_json
-from qtopt_agent.cli.rollout_options import CellName, named_cell
+from qtopt_agent.cli.rollout_options import CellName, Device, named_cell
 from qtopt_agent.cli.writable import writable_folder
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def train(
     init: Annotated[
         Path | None, typer.Option(help="Begin with the weights of this model, a folder or a released one's name.")
     ] = None,
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, objects and exploration.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the run's folder.")] = False,
     json_file: JsonFile = None,
@@ -70,6 +71,7 @@ def train(
     from qtopt_agent.learning.preset import load_preset
     from qtopt_agent.models.released import find_model
     from qtopt_agent.processes.cores import usable_cores
+    from qtopt_agent.processes.device import find_device
     from qtopt_agent.processes.folder_lock import one_process
     from qtopt_agent.processes.memory import keep_freed_memory
     from qtopt_agent.training.export import COMMANDS
@@ -81,6 +83,7 @@ def train(
     folders = [parse_folder(each) for each in episodes or ()]
     if resume and (folders or init):
         raise InvalidInput("--resume goes on with the run's own model and episodes: leave out --init and --episodes")
+    learns_on = find_device(device)
     named_cell(cell)  # refuses blanks, which as a setting would mean the default
     torch.set_num_threads(1)  # small networks lose by more, and the other cores belong to the actors
     keep_freed_memory()
@@ -107,6 +110,7 @@ def train(
             resume=resume,
             hold_back=hold_back,
             init=model,
+            device=learns_on,
         )
         with (out / COMMANDS).open("a", encoding="utf-8") as file:
             file.write(shlex.join(["qtopt", *sys.argv[1:]]) + "\n")

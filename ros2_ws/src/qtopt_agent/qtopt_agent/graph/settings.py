@@ -56,6 +56,7 @@ AGENT = (
         "least_aperture", 0.8, "Least opening of the jaw to begin with, share of its model's cell; 0: any.", 0.0, 1.0
     ),
     Parameter("policy", MODEL, f"What decides: {', '.join(POLICIES)}."),
+    Parameter("device", "cpu", "Where a model decides: cpu, cuda, cuda:N, or auto for the first GPU if there is one."),
     Parameter("epsilon", 0.0, "Share of a model's actions in whose place a random one is tried.", 0.0, 1.0),
     Parameter("noise", 0.0, "Standard deviation on a model's motions, as a fraction of half their range.", 0.0, 1.0),
     Parameter("person_age", 0.3, "Silence of a person's hand after which the attempt ends with a stop, s.", 0.1, 5.0),

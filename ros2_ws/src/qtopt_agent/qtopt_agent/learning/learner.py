@@ -3,12 +3,12 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from qtopt_agent.core.errors import InvalidInput
@@ -25,6 +25,7 @@ from qtopt_agent.learning.targets import FittedIteration, HardCopy, LaggedPair, 
 from qtopt_agent.maximizers.action_code import ActionCode
 from qtopt_agent.maximizers.base import Maximizer
 from qtopt_agent.policies.exploring import exploring_log_density
+from qtopt_agent.processes.device import CPU, calculates_in_bf16, placed
 from qtopt_agent.q_functions import ActorCriticQFunction, QuantileQFunction
 from qtopt_agent.q_functions.base import QFunction
 from qtopt_agent.replay.batch import Batch, Sequences
@@ -41,17 +42,19 @@ class Learner:
         maximizer: Maximizer,
         seed: int,
         mirrors: Sequence[Mirror] = (),
+        device: torch.device = CPU,
     ) -> None:
-        self.preset = preset
-        self.network = network.train()
+        self.preset, self.device = preset, device
+        self.bf16 = preset.optimizer.bf16 and calculates_in_bf16(device)
+        self.network = network.to(device).train()
         self.targets = _make_targets(preset.target, network)
         self.step_count = 0
         self.td_errors = np.zeros(0, np.float32)
         """Mean absolute difference of Q and target, of each transition of the last batch: what to replay first."""
-        self._maximizer = maximizer
+        self._maximizer = maximizer.to(device) if isinstance(maximizer, nn.Module) else maximizer
         self._mirrors = mirrors if preset.replay.symmetry else ()
         self._discount = profile.discount
-        self._code = ActionCode(profile.action_space)
+        self._code = ActionCode(profile.action_space).to(device)
         self._rng = np.random.default_rng([seed, 1])
         self._generator = torch.Generator().manual_seed(torch_seed(seed))
         self._optimizer = _make_optimizer(preset.optimizer, network)
@@ -59,7 +62,7 @@ class Learner:
         self._auxiliary_scale: Tensor | None = None
         # What labels transitions. Targets need no gradients, so whole bf16 copies spare them autocast's casts.
         self._labellers = self.targets.networks
-        if preset.optimizer.bf16:
+        if self.bf16:
             self._labellers = tuple(frozen_copy(n).to(torch.bfloat16) for n in self._labellers)
 
     @property
@@ -80,8 +83,8 @@ class Learner:
         known = privileged[np.isfinite(privileged).all(1)]
         if not len(known):
             known = np.zeros((1, privileged.shape[1]), np.float32)
-        self._auxiliary_mean = torch.from_numpy(known.mean(0))
-        self._auxiliary_scale = torch.from_numpy(known.std(0)).clamp_min(1e-6)
+        self._auxiliary_mean = self._placed(known.mean(0))
+        self._auxiliary_scale = self._placed(known.std(0)).clamp_min(1e-6)
 
     def step(self, batch: Batch, sequences: Sequences | None = None) -> dict[str, Tensor]:
         """Learn from one batch. Returns scalars: loss, q, target, td_error, gradient, auxiliary, mask, actor, trace.
@@ -91,18 +94,18 @@ class Learner:
         """
         preset, network = self.preset, self.network
         batch = augment(batch, self._mirrors, self._rng)
-        image, state, action, weight = map(torch.from_numpy, (batch.image, batch.state, batch.action, batch.weight))
-        taus = torch.rand([len(action), preset.q_function.quantiles], generator=self._generator)
+        image, state, action, weight = map(self._placed, (batch.image, batch.state, batch.action, batch.weight))
+        taus = self._taus(len(action))
         metrics: dict[str, Tensor] = {}
         if sequences is None:
             targets = self._label(batch)
         else:
             targets, metrics["trace"] = self._label_corrected(sequences)
         if self.progress < preset.target.mc_bound_until:
-            bound = torch.from_numpy(batch.mc_return).clamp(0, 1)
+            bound = self._placed(batch.mc_return).clamp(0, 1)
             targets = torch.maximum(targets, bound if targets.dim() == 1 else bound[:, None])
 
-        with torch.autocast("cpu", torch.bfloat16, enabled=preset.optimizer.bf16):
+        with self._autocast():
             mask: Tensor | None = None
             if preset.loss.mask_weight:
                 embedding, mask = network.encode_with_mask(image)
@@ -121,18 +124,18 @@ class Learner:
             losses = LOSSES[preset.loss.kind](logits, targets)
             errors = (q - targets).abs()
         loss = bellman = (weight * losses).mean()
-        self.td_errors = errors.detach().numpy()
+        self.td_errors = errors.detach().cpu().numpy()
         metrics |= {"q": q.mean(), "target": targets.mean(), "td_error": errors.mean()}
         if predicted is not None:
             if self._auxiliary_mean is None or self._auxiliary_scale is None:
                 raise InvalidInput("the auxiliary loss needs fit_auxiliary first")
-            wanted = (torch.from_numpy(batch.privileged) - self._auxiliary_mean) / self._auxiliary_scale
+            wanted = (self._placed(batch.privileged) - self._auxiliary_mean) / self._auxiliary_scale
             metrics["auxiliary"] = auxiliary_loss(predicted, wanted)
             loss = bellman + preset.loss.auxiliary_weight * metrics["auxiliary"]
         if mask is not None:
             if batch.mask is None:
                 raise InvalidInput("the mask loss needs a store with masks")
-            metrics["mask"] = mask_loss(mask, torch.from_numpy(batch.mask), ~torch.from_numpy(batch.recorded))
+            metrics["mask"] = mask_loss(mask, self._placed(batch.mask), ~self._placed(batch.recorded))
             loss = loss + preset.loss.mask_weight * metrics["mask"]
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()
@@ -148,13 +151,23 @@ class Learner:
         self.step_count += 1
         return {"loss": bellman.detach(), **{name: value.detach() for name, value in metrics.items()}}
 
+    def _placed(self, array: Any) -> Tensor:  # of numpy; mypy finds no type that arrays of several kinds share
+        return placed(array, self.device)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
+
+    def _taus(self, count: int) -> Tensor:
+        # Drawn on the processor, as all of a learner's chances are: the same on whatever device.
+        return torch.rand([count, self.preset.q_function.quantiles], generator=self._generator).to(self.device)
+
     def _label(self, batch: Batch) -> Tensor:
         """Target values [B], or quantiles of them [B, T]."""
         taus = None
         if isinstance(self.network, QuantileQFunction):
-            taus = torch.rand([len(batch.reward), self.preset.q_function.quantiles], generator=self._generator)
-        reward, discount = torch.from_numpy(batch.reward), torch.from_numpy(batch.discount)
-        seen = torch.from_numpy(batch.next_image), torch.from_numpy(batch.next_state)
+            taus = self._taus(len(batch.reward))
+        reward, discount = self._placed(batch.reward), self._placed(batch.discount)
+        seen = self._placed(batch.next_image), self._placed(batch.next_state)
         with self._searching() as search:
             return bellman_targets(
                 search, self._labellers, self._maximizer, reward, discount, *seen, self._generator, taus
@@ -162,7 +175,7 @@ class Learner:
 
     def _label_corrected(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
         """Target values [B] of n steps, as far as today's policy would have gone the same way; the mean trace."""
-        image, state, action, reward, terminal, density, valid = map(torch.from_numpy, sequences)
+        image, state, action, reward, terminal, density, valid = map(self._placed, sequences)
         count, n = reward.shape
         later = image[:, 1:].flatten(0, 1), state[:, 1:].flatten(0, 1)
         with self._searching() as search:
@@ -188,7 +201,7 @@ class Learner:
             yield self._labellers[0]
             return
         # Only the online network is not a bf16 copy.
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.preset.optimizer.bf16):
+        with self._autocast():
             yield self.network.eval()
         self.network.train()
 
@@ -228,12 +241,14 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"])
         self._rng.bit_generator.state = json.loads(state["rng"])
-        self._auxiliary_mean, self._auxiliary_scale = state["auxiliary"]
+        mean, scale = state["auxiliary"]
+        if mean is not None:
+            self._auxiliary_mean, self._auxiliary_scale = mean.to(self.device), scale.to(self.device)
 
     @torch.no_grad()
     def _refresh(self, changed: int) -> None:
         """Bring the bf16 copies of the first `changed` target networks up to date."""
-        if not self.preset.optimizer.bf16:
+        if not self.bf16:
             return
         for copied, target in list(zip(self._labellers, self.targets.networks, strict=True))[:changed]:
             torch._foreach_copy_(list(copied.state_dict().values()), list(target.state_dict().values()))

@@ -39,7 +39,9 @@ class OptimizerSettings:
         float, Range(0, 1, above=True), "factor of the rate, every learning_rate_decay_steps"
     ] = 1.0
     learning_rate_decay_steps: Annotated[Count, "gradient steps"] = 1
-    bf16: Annotated[bool, "calculate in bfloat16, with weights in float32"] = True
+    bf16: Annotated[bool, "calculate in bfloat16 where the device has instructions for it, with weights in float32"] = (
+        True
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from qtopt_agent.core.errors import InvalidInput
@@ -11,6 +12,7 @@ from qtopt_agent.maximizers import make_maximizer
 from qtopt_agent.models.manifest import ModelSpec
 from qtopt_agent.policies import TorchScriptPolicy
 from qtopt_agent.policies.scripted_module import DeployableMaximizer, script_policy
+from qtopt_agent.processes.device import CPU
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
 
 
@@ -19,12 +21,14 @@ def build_q(spec: ModelSpec) -> QFunction:
     return make_q_function(spec.profile, spec.aux_size, 0, spec.kind, spec.risk, spec.risk_level)
 
 
-def build_policy(spec: ModelSpec, q: QFunction, weights: Mapping[str, Tensor], name: str) -> TorchScriptPolicy:
+def build_policy(
+    spec: ModelSpec, q: QFunction, weights: Mapping[str, Tensor], name: str, device: torch.device = CPU
+) -> TorchScriptPolicy:
     """The policy of `q`, from `build_q`, with `weights`. Raises InvalidInput where its parts do not fit each other."""
     q.load_state_dict(dict(weights))
     search = build_search(spec.profile, spec.search)
     module = script_policy(acting(q, spec.profile, spec.mirrored), search, spec.profile)
-    return TorchScriptPolicy(module, spec.profile, name=name)
+    return TorchScriptPolicy(module, spec.profile, name=name, device=device)
 
 
 def build_search(profile: Profile, settings: Mapping[str, Any]) -> DeployableMaximizer:

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
@@ -12,6 +14,7 @@ from qtopt_agent.models.manifest import POLICY, Manifest, write_manifest
 from qtopt_agent.models.opened import open_model, parse, read_manifest, self_test
 from qtopt_agent.models.signatures import SIGNATURE, TrustedKeys, read_key, write_signature
 from qtopt_agent.policies import load_policy
+from qtopt_agent.processes.device import CPU
 
 
 def describe(folder: Path) -> Manifest:
@@ -32,22 +35,24 @@ def profile_of(folder: Path) -> Profile:
     return open_model(folder).spec.profile
 
 
-def load(folder: Path, profile: Profile | None = None, trusted: TrustedKeys | None = None) -> Policy:
+def load(
+    folder: Path, profile: Profile | None = None, trusted: TrustedKeys | None = None, device: torch.device = CPU
+) -> Policy:
     """The policy built from a model's weights, verified and tried out; its name is the version.
 
     No code from the folder is run: policy.pt is not loaded. Raises IncompatibleModel if anything does not fit, the
     model is of another profile than `profile`, or none of the keys `trusted` has signed it.
     """
-    return open_model(folder, profile, trusted).policy()
+    return open_model(folder, profile, trusted).policy(device)
 
 
-def load_policy_pt(folder: Path, profile: Profile | None = None) -> Policy:
+def load_policy_pt(folder: Path, profile: Profile | None = None, device: torch.device = CPU) -> Policy:
     """The policy in a model's policy.pt, verified. TorchScript is code, and this runs it: only for files you trust.
 
     Raises IncompatibleModel as `load` does.
     """
     opened = open_model(folder, profile)
-    policy = load_policy(folder / POLICY, opened.spec.profile, name=opened.manifest["version"])
+    policy = load_policy(folder / POLICY, opened.spec.profile, name=opened.manifest["version"], device=device)
     self_test(policy, opened.spec.profile, folder)
     return policy
 

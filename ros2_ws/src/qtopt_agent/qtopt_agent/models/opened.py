@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
@@ -17,6 +18,7 @@ from qtopt_agent.models.files import read_bytes, sha256
 from qtopt_agent.models.manifest import MANIFEST, POLICY, WEIGHTS, Manifest, ModelSpec, parse_manifest
 from qtopt_agent.models.signatures import TrustedKeys, check_signature
 from qtopt_agent.models.weights import most_bytes, parse_weights
+from qtopt_agent.processes.device import CPU
 from qtopt_agent.q_functions import QFunction
 
 MAX_POLICY = 256 * 1024**2  # bytes
@@ -33,10 +35,10 @@ class OpenedModel:
     q: QFunction
     weights: Mapping[str, Tensor]
 
-    def policy(self) -> Policy:
-        """Built and tried out."""
+    def policy(self, device: torch.device = CPU) -> Policy:
+        """Built and tried out on `device`."""
         try:
-            policy = build_policy(self.spec, self.q, self.weights, self.manifest["version"])
+            policy = build_policy(self.spec, self.q, self.weights, self.manifest["version"], device)
             self_test(policy, self.spec.profile, self.folder)
         except InvalidInput as error:
             raise IncompatibleModel(f"{self.folder}: {error}") from error

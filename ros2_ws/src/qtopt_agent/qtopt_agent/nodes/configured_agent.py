@@ -193,4 +193,5 @@ def _settings(p: Mapping[str, Any], least_aperture: float) -> AgentSettings:
         p["repeat"],
         p["epsilon"],
         p["noise"],
+        p["device"],
     )

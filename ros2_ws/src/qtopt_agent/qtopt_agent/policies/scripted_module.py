@@ -25,6 +25,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.documents import parse_json
 from qtopt_agent.maximizers import CEM, AskTell, Proposal
 from qtopt_agent.policies.greedy import as_batch, draw_seed
+from qtopt_agent.processes.device import CPU
 from qtopt_agent.q_functions import QFunction
 from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
 
@@ -127,7 +128,11 @@ def export_policy(q: QFunction, profile: Profile, path: Path, maximizer: Deploya
 
 
 def load_policy(
-    path: Path, profile: Profile, dtype: torch.dtype = torch.float32, name: str = "torchscript"
+    path: Path,
+    profile: Profile,
+    dtype: torch.dtype = torch.float32,
+    name: str = "torchscript",
+    device: torch.device = CPU,
 ) -> "TorchScriptPolicy":
     """The policy in `path`, tried out once. TorchScript is code, and this runs it: only for files you trust.
 
@@ -153,7 +158,7 @@ def load_policy(
             found = made_for.get(key) if isinstance(made_for, dict) else made_for
             if found != value:
                 raise IncompatibleModel(f"{path}: {key} is {found}, profile {profile.name} has {value}")
-    return TorchScriptPolicy(module, profile, dtype, name)
+    return TorchScriptPolicy(module, profile, dtype, name, device)
 
 
 class TorchScriptPolicy:
@@ -165,9 +170,11 @@ class TorchScriptPolicy:
         profile: Profile,
         dtype: torch.dtype = torch.float32,
         name: str = "torchscript",
+        device: torch.device = CPU,
     ) -> None:
-        self.name = name
+        self.name, self._device = name, device
         self._spec = profile.observation
+        module.to(device)
         module.q.to(dtype)
         with _quiet():
             self._act: Callable[..., tuple[Tensor, Tensor, Tensor]] = torch.jit.freeze(module, ["act"]).act
@@ -176,10 +183,11 @@ class TorchScriptPolicy:
             self.act(image, torch.zeros([1, self._spec.state_size]), 0)
 
     def act(self, image: Tensor, state: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `ScriptedPolicy.act`. Raises InvalidInput."""
+        """As `ScriptedPolicy.act`, from and to the processor's memory. Raises InvalidInput."""
         try:
             with torch.inference_mode():
-                return self._act(image, state, seed)
+                action, q, stats = self._act(image.to(self._device), state.to(self._device), seed)
+                return action.cpu(), q.cpu(), stats.cpu()
         except torch.jit.Error as error:
             raise InvalidInput(str(error).rstrip().rpartition("InvalidInput: ")[2]) from error
 

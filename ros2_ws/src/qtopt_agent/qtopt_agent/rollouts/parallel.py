@@ -39,8 +39,8 @@ class RolloutPlan:
     policy: one of NO_MODEL, or a model's folder. clutter: fewest and most objects. max_meshes: how many of a
     folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
     run the code in the model's policy.pt instead of what its weights make. looks: what varies from one episode to the
-    next. cell: the simulator's, where it is not the profile's, which the policy knows. Raises InvalidInput on unknown
-    objects.
+    next. cell: the simulator's, where it is not the profile's, which the policy knows. device: where a model decides,
+    as `find_device` takes it. Raises InvalidInput on unknown objects.
     """
 
     policy: str
@@ -54,6 +54,7 @@ class RolloutPlan:
     policy_pt: bool = False
     looks: Looks = PLAIN
     cell: Cell | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         from qtopt_agent.simulation import check_objects
@@ -209,9 +210,11 @@ def _make_policy(plan: RolloutPlan) -> Policy:
     import torch
 
     from qtopt_agent.models.folder import load, load_policy_pt
+    from qtopt_agent.processes.device import find_device
 
     torch.set_num_threads(1)
-    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile)
+    device = find_device(plan.device)
+    return (load_policy_pt if plan.policy_pt else load)(Path(name), profile, device=device)
 
 
 @lru_cache(maxsize=1)

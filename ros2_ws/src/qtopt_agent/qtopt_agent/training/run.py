@@ -27,6 +27,7 @@ from qtopt_agent.learning.metrics import Metrics, weight_gap
 from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
+from qtopt_agent.processes.device import CPU
 from qtopt_agent.processes.interrupts import first_interrupt
 from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED, StoreSpec
 from qtopt_agent.replay.store import TransitionStore
@@ -56,7 +57,8 @@ class Training:
 
     `episodes` are folders of recorded episodes to learn from, but for the share `hold_back` of them. `collect` says
     whether actors add new ones to the replay; by default a new run collects and a resumed one goes on as it was.
-    `init` is a model's folder, with whose weights the run begins. `skipped` is told of episodes that cannot be read;
+    `init` is a model's folder, with whose weights the run begins. It learns on `device`, and a run may be resumed on
+    another; actors decide on the processor. `skipped` is told of episodes that cannot be read;
     without it the first of them is an error.
     """
 
@@ -71,6 +73,7 @@ class Training:
         resume: bool = False,
         hold_back: float = 0.0,
         init: Path | None = None,
+        device: torch.device = CPU,
         skipped: Callable[[str], object] | None = None,
         report: Callable[[int, dict[str, float]], None] = lambda step, values: None,
     ) -> None:
@@ -106,7 +109,10 @@ class Training:
         ]
         network = make_network(preset, profile, privileged, self.seed)
         self._init = begin_with(network, init, profile) if init is not None and not resume else ""
-        self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), self.seed, mirrors)
+        search = training_maximizer(preset, profile)
+        self.learner = Learner(preset, profile, network, search, self.seed, mirrors, device)
+        if preset.optimizer.bf16 and not self.learner.bf16:
+            print(f"{device} has no instructions for bfloat16: calculating in float32", file=sys.stderr)
         self._rng = np.random.default_rng([self.seed, 2])
         self._minutes_before = 0.0
         self._shares = shares_of(episodes, preset.replay.simulation_share if self._collect else 0.0)
