@@ -1,12 +1,12 @@
 """Brings the learner its batches, drawn from the replay as the preset says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import Tensor
 
 from qtopt_agent.learning.learner import Learner
-from qtopt_agent.learning.settings import ramp
+from qtopt_agent.learning.settings import ReplaySettings, ramp
 from qtopt_agent.replay.prioritised import PrioritisedSampler
 from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED
 from qtopt_agent.replay.store import TransitionStore
@@ -44,18 +44,28 @@ class Feed:
 
     def shares(self) -> dict[int, float] | None:
         """What of the next batch is to come from which source; None for as much as there is of each."""
-        count, replay = self._store.transitions, self._learner.preset.replay
-        off, on, person = count(OFF_POLICY), count(ON_POLICY), count(PERSON)
-        learned = ramp(replay.on_policy_share, self._learner.progress)
-        if on < ENOUGH_ON_POLICY:
-            if not self._recorded:
-                return None
-            learned = on / max(1, off + on)
-        own = max(0.0, 1 - sum(self._recorded))
-        folders = {RECORDED + i: share for i, share in enumerate(self._recorded)}
-        shares = {OFF_POLICY: own * (1 - learned), ON_POLICY: own * learned, **folders}
-        if not person:
-            return shares
-        recorded = sum(count(source) for source in folders)
-        theirs = max(replay.person_share, (1 - own) * person / (person + recorded))
-        return {source: share * (1 - theirs) for source, share in shares.items()} | {PERSON: theirs}
+        learner = self._learner
+        return batch_shares(learner.preset.replay, learner.progress, self._store.transitions, self._recorded)
+
+
+def batch_shares(
+    replay: ReplaySettings, progress: float, count: Callable[[int], int], recorded: Sequence[float] = ()
+) -> dict[int, float] | None:
+    """Shares of a batch by source at `progress` 0..1, where there are `count(source)` transitions of each.
+
+    recorded: as in Feed. None for as much as there is of each.
+    """
+    off, on, person = count(OFF_POLICY), count(ON_POLICY), count(PERSON)
+    learned = ramp(replay.on_policy_share, progress)
+    if on < ENOUGH_ON_POLICY:
+        if not recorded:
+            return None
+        learned = on / max(1, off + on)
+    own = max(0.0, 1 - sum(recorded))
+    folders = {RECORDED + i: share for i, share in enumerate(recorded)}
+    shares = {OFF_POLICY: own * (1 - learned), ON_POLICY: own * learned, **folders}
+    if not person:
+        return shares
+    held = sum(count(source) for source in folders)
+    theirs = max(replay.person_share, (1 - own) * person / (person + held))
+    return {source: share * (1 - theirs) for source, share in shares.items()} | {PERSON: theirs}

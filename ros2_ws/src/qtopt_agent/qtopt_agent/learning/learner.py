@@ -16,6 +16,7 @@ from qtopt_agent.core.profile import Profile
 from qtopt_agent.core.seeds import torch_seed
 from qtopt_agent.learning import n_step
 from qtopt_agent.learning.bellman import action_values, bellman_targets, state_values
+from qtopt_agent.learning.labelled import Labelled
 from qtopt_agent.learning.losses import LOSSES, auxiliary_loss, mask_loss
 from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.quantiles import quantile_huber_loss
@@ -87,20 +88,30 @@ class Learner:
         self._auxiliary_scale = self._placed(known.std(0)).clamp_min(1e-6)
 
     def step(self, batch: Batch, sequences: Sequences | None = None) -> dict[str, Tensor]:
-        """Learn from one batch. Returns scalars: loss, q, target, td_error, gradient, auxiliary, mask, actor, trace.
+        """Label one batch, and learn from it; see `label` and `learn`."""
+        return self.learn(self.label(batch, sequences))
 
-        `sequences` begin where the batch's transitions do; with them the preset's n_step_correction applies. Raises
-        InvalidInput, and changes no weight, where the gradient is not finite.
+    def label(self, batch: Batch, sequences: Sequences | None = None) -> Labelled:
+        """The batch, mirrored at random, with its targets.
+
+        `sequences` begin where its transitions do; with them the preset's n_step_correction applies.
+        """
+        batch = augment(batch, self._mirrors, self._rng)
+        taus = self._taus(len(batch.action))
+        if sequences is None:
+            return Labelled(batch, taus, self._label(batch))
+        return Labelled(batch, taus, *self._label_corrected(sequences))
+
+    def learn(self, labelled: Labelled) -> dict[str, Tensor]:
+        """One gradient step. Returns scalars: loss, q, target, td_error, gradient, auxiliary, mask, actor, trace.
+
+        Raises InvalidInput, and changes no weight, where the gradient is not finite.
         """
         preset, network = self.preset, self.network
-        batch = augment(batch, self._mirrors, self._rng)
+        batch, trace = labelled.batch, labelled.trace
+        taus, targets = labelled.taus.to(self.device), labelled.targets.to(self.device)
         image, state, action, weight = map(self._placed, (batch.image, batch.state, batch.action, batch.weight))
-        taus = self._taus(len(action))
-        metrics: dict[str, Tensor] = {}
-        if sequences is None:
-            targets = self._label(batch)
-        else:
-            targets, metrics["trace"] = self._label_corrected(sequences)
+        metrics: dict[str, Tensor] = {} if trace is None else {"trace": trace}
         if self.progress < preset.target.mc_bound_until:
             bound = self._placed(batch.mc_return).clamp(0, 1)
             targets = torch.maximum(targets, bound if targets.dim() == 1 else bound[:, None])
@@ -244,6 +255,19 @@ class Learner:
         mean, scale = state["auxiliary"]
         if mean is not None:
             self._auxiliary_mean, self._auxiliary_scale = mean.to(self.device), scale.to(self.device)
+
+    def labelling_state(self) -> dict[str, Any]:
+        """Everything `label` depends on except randomness and the data: the step, and the networks' weights."""
+        networks = self.targets.networks if not self.preset.target.double else (*self.targets.networks, self.network)
+        weights = [{name: value.cpu() for name, value in network.state_dict().items()} for network in networks]
+        return {"step": self.step_count, "networks": weights}
+
+    def load_labelling_state(self, state: dict[str, Any]) -> None:
+        """Label as the learner does that `labelling_state` is of; this one cannot go on learning."""
+        self.step_count = state["step"]
+        for network, weights in zip((*self.targets.networks, self.network), state["networks"], strict=False):
+            network.load_state_dict(weights)
+        self._refresh(len(self._labellers))
 
     @torch.no_grad()
     def _refresh(self, changed: int) -> None:

@@ -1,13 +1,53 @@
-"""Beginning a run with what a model has learned."""
+"""Beginning a run: its learner, with what a model has learned where one is given, and what its replay holds."""
 
 from pathlib import Path
 
+import torch
+
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.mirrors import ACTION_NAMES, signs
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.learning.learner import Learner
+from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.opened import open_model
+from qtopt_agent.processes.device import CPU
 from qtopt_agent.q_functions import QFunction
+from qtopt_agent.q_functions.factory import NETWORKS
+from qtopt_agent.replay.spec import StoreSpec
+from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
+
+
+def make_learner(
+    preset: Preset, seed: int, init: Path | None = None, device: torch.device = CPU
+) -> tuple[Learner, str]:
+    """A learner on `device` that has done no step, and the version of the model `init` that it begins with, or nothing.
+
+    Raises IncompatibleModel as `begin_with`.
+    """
+    profile = preset.acting_profile()
+    mirrors = [
+        Mirror(
+            axis,
+            signs(ACTION_NAMES, flipped),
+            signs(profile.observation.state_names, flipped),
+            signs(PRIVILEGED_NAMES, flipped),
+        )
+        for axis, flipped in profile.mirrors
+    ]
+    network = make_network(preset, profile, PRIVILEGED_SIZE, seed)
+    version = begin_with(network, init, profile) if init is not None else ""
+    return Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors, device), version
+
+
+def store_spec(preset: Preset, capacity: int) -> StoreSpec:
+    """What a replay store of `capacity` frames holds for `preset`."""
+    profile = preset.acting_profile()
+    privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
+    masks = NETWORKS[profile.network].mask_size if preset.loss.mask_weight else 0
+    return StoreSpec.of(profile, capacity, privileged, masks)
 
 
 def in_cell_of(preset: Preset, model: Path) -> Preset:

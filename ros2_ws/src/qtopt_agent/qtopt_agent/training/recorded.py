@@ -69,8 +69,7 @@ def learning_episodes(
     """
     for path in find_episodes(folder):
         try:
-            episode = read_episode(path)
-            seen = None if held_back(episode.episode_id, hold_back) else as_seen(episode, profile)
+            seen = learning_episode(path, profile, hold_back)
         except QtoptError as error:
             if skipped is None:
                 raise
@@ -78,6 +77,12 @@ def learning_episodes(
             continue
         if seen is not None:
             yield seen
+
+
+def learning_episode(path: Path, profile: Profile, hold_back: float) -> Episode | None:
+    """The episode in folder `path` as an agent of `profile` saw it; None where it is held back. Raises as above."""
+    episode = read_episode(path)
+    return None if held_back(episode.episode_id, hold_back) else as_seen(episode, profile)
 
 
 def as_seen(episode: Episode, profile: Profile) -> Episode:

@@ -1,11 +1,11 @@
 """A training run: one learner process, and actor processes that bring it episodes."""
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,23 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
-from qtopt_agent.core.mirrors import ACTION_NAMES, signs
+from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
-from qtopt_agent.core.seeds import derived_seed
 from qtopt_agent.documents import yaml_text
-from qtopt_agent.learning.checkpoint import save_checkpoint, save_weights
+from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.learning.feed import Feed
-from qtopt_agent.learning.handover import learned_is_next
-from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.metrics import Metrics, weight_gap
-from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.processes.device import CPU
 from qtopt_agent.processes.interrupts import first_interrupt
-from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED, StoreSpec
+from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED
 from qtopt_agent.replay.store import TransitionStore
-from qtopt_agent.simulation import PRIVILEGED_NAMES, PRIVILEGED_SIZE
 from qtopt_agent.training.actors import ActorPool
-from qtopt_agent.training.evaluations import VALIDATION, Evaluations
-from qtopt_agent.training.initial import begin_with
+from qtopt_agent.training.evaluations import VALIDATION, Evaluations, told
+from qtopt_agent.training.initial import make_learner, store_spec
+from qtopt_agent.training.orders import episodes_due, next_order
 from qtopt_agent.training.recorded import Folder, learning_episodes, shares_of
-from qtopt_agent.training.saved_run import CHECKPOINT, FORMAT, preset_of, read_run
+from qtopt_agent.training.saved_run import ACTING, REPLAY, SavedRun, begun, check_episodes, fitting
 from qtopt_agent.training.worker import Order
 
 SCALARS_EVERY = 100  # steps
@@ -84,33 +78,15 @@ class Training:
         `report` is told the gradient step and its metrics every 100 steps.
         """
         self.preset, self.out, self.seed, self._actors, self._report = preset, out, seed, actors, report
-        self._checkpoint, self._acting = out / CHECKPOINT, out / "acting.safetensors"
-        if resume != self._checkpoint.exists():
-            raise InvalidInput(
-                f"there is no checkpoint in {out} to resume" if resume else f"{out} holds a run already: add --resume"
-            )
-        saved = read_run(out) if resume else None
+        self._acting = out / ACTING
+        saved = begun(out, preset, resume)
         if saved is not None:
-            preset.check_goes_on(preset_of(saved, out))
             self.seed = saved["seed"]
         self._collect = collect is not False if saved is None or collect is not None else saved["collect"]
         if self._collect and actors < 1:
             raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
         profile = preset.acting_profile()
-        privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
-        mirrors = [
-            Mirror(
-                axis,
-                signs(ACTION_NAMES, flipped),
-                signs(profile.observation.state_names, flipped),
-                signs(PRIVILEGED_NAMES, flipped),
-            )
-            for axis, flipped in profile.mirrors
-        ]
-        network = make_network(preset, profile, privileged, self.seed)
-        self._init = begin_with(network, init, profile) if init is not None and not resume else ""
-        search = training_maximizer(preset, profile)
-        self.learner = Learner(preset, profile, network, search, self.seed, mirrors, device)
+        self.learner, self._init = make_learner(preset, self.seed, None if resume else init, device)
         if preset.optimizer.bf16 and not self.learner.bf16:
             print(f"{device} has no instructions for bfloat16: calculating in float32", file=sys.stderr)
         self._rng = np.random.default_rng([self.seed, 2])
@@ -120,15 +96,9 @@ class Training:
         if saved is not None:
             self._restore(saved)
         new = False if resume else True if episodes else None
-        masks = network.mask_size if preset.loss.mask_weight else 0
-        self.store = TransitionStore(
-            out / "replay", StoreSpec.of(profile, preset.replay.capacity, privileged, masks), new
-        )
-        if saved is not None and self.store.episodes_added < saved["episodes"]:
-            raise IncompatibleModel(
-                f"{self._checkpoint} was made with {saved['episodes']} episodes, the replay store beside it has seen "
-                f"{self.store.episodes_added}"
-            )
+        self.store = TransitionStore(out / REPLAY, store_spec(preset, preset.replay.capacity), new)
+        if saved is not None:
+            check_episodes(out, saved, self.store.episodes_added)
         if self.store.damage:
             print(self.store.damage, file=sys.stderr)
         self._feed = Feed(self.learner, self.store, self._rng, self._shares)
@@ -154,7 +124,7 @@ class Training:
             first_interrupt() as interrupted,
             Metrics(self.out, learner.step_count) as self._metrics,
             ActorPool(preset, self._actors) as pool,
-            _progress_bar(preset.steps) as bar,
+            progress_bar(preset.steps) as bar,
         ):
             task, self._print = bar.task_ids[0], bar.console.print  # where there is no terminal, too
             window, window_step, window_episodes = time.monotonic(), learner.step_count, self.store.episodes_added
@@ -181,7 +151,7 @@ class Training:
                 if step % every.checkpoint_every == 0:
                     self.save()
                 if step % every.evaluate_every == 0 or step == preset.steps:
-                    self._evaluations.order(step, learner.acting, pool)
+                    self._evaluations.order(step, partial(save_weights, network=learner.acting), pool)
             self.save()
             while self._evaluations and not interrupted:
                 bar.update(task, completed=learner.step_count, description="evaluating")
@@ -192,26 +162,21 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint; the replay store goes to the disk before it."""
         self.store.flush()
-        state = {
-            "format": FORMAT,
-            "learner": self.learner.state_dict(),
-            "rng": json.dumps(self._rng.bit_generator.state),
-            "episodes": self.store.episodes_added,
-            "seed": self.seed,
-            "collect": self._collect,
-            "minutes": self._minutes(),
-            "preset": self.preset.to_json(),
-            "init": self._init,
-            "recorded": {"episodes": self._recorded, "shares": self._shares},
-        }
-        save_checkpoint(self._checkpoint, state)
+        saved = SavedRun(
+            rng=json.dumps(self._rng.bit_generator.state),
+            episodes=self.store.episodes_added,
+            seed=self.seed,
+            collect=self._collect,
+            minutes=self._minutes(),
+            init=self._init,
+            recorded={"episodes": self._recorded, "shares": self._shares},
+        )
+        saved.write(self.out, self.learner, self.preset)
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        try:
+        with fitting(self.out):
             self.learner.load_state_dict(saved["learner"])
             self._rng.bit_generator.state = json.loads(saved["rng"])
-        except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            raise IncompatibleModel(f"{self._checkpoint} does not fit its own preset: {error}") from error
         self._minutes_before = saved["minutes"]
         self._init = saved.get("init", "")  # older runs have neither
         recorded = saved.get("recorded", {"episodes": 0, "shares": []})
@@ -240,8 +205,7 @@ class Training:
 
     def _due(self) -> int:
         """Episodes of its own simulation that must be there before the next gradient step."""
-        steps, collection = self.learner.step_count, self.preset.collection
-        return math.ceil(collection.min_episodes + steps * collection.episodes_per_1000_steps / 1000)
+        return episodes_due(self.preset, self.learner.step_count)
 
     def _minutes(self) -> float:
         """Time spent on this run, the parts before it was resumed included."""
@@ -264,29 +228,15 @@ class Training:
 
     def _next_order(self) -> Order:
         number, self._ordered = self._ordered, self._ordered + 1
-        order = Order(self.preset.collection.objects, derived_seed(self.seed, 0, number))
-        collection, exploration = self.preset.collection, self.preset.exploration
+        step = self.learner.step_count
+        acting = self._acting if step > 0 or self._init else None
         scripted, learned = (self.store.outcomes(source) for source in (OFF_POLICY, ON_POLICY))
-        chance = np.random.default_rng(order.seed)
-        learned_something = self.learner.step_count > 0 or self._init
-        if not learned_something or not learned_is_next(
-            collection.handover, number, collection.scripted_episodes, scripted, learned, chance
-        ):
-            return order
-        # Orders with the same weights explore alike, so that actors decide for all of them in one batch.
-        step, every = self.learner.step_count, self.preset.housekeeping.publish_every
-        explore = exploration.at(step // every * every / self.preset.steps)
-        return Order(order.objects, order.seed, str(self._acting), *explore)
+        return next_order(self.preset, self.seed, number, step, acting, scripted, learned)
 
     def _tell_success(self, step: int, objects: str, count: int) -> None:
-        success, episodes, minutes = self._evaluations.success[objects], self.store.episodes_added, self._minutes()
-        record = {"objects": objects, "success": success, "of": count, "episodes": episodes}
-        self._metrics.evaluation(step, record | {"minutes": round(minutes, 2)})
-        self._print(
-            f"step {step:,}: {success:.0%} of {count} grasps at {objects} objects, "
-            f"{episodes:,} episodes, {minutes:.1f} min",
-            soft_wrap=True,
-        )
+        record = self._evaluations.record(objects, count, self.store.episodes_added, self._minutes())
+        self._metrics.evaluation(step, record)
+        self._print(told(step, record), soft_wrap=True)
 
     def _record(self, metrics: dict[str, torch.Tensor], rates: dict[str, float]) -> None:
         targets = self.learner.targets
@@ -318,7 +268,8 @@ class Training:
         )
 
 
-def _progress_bar(steps: int) -> Progress:
+def progress_bar(steps: int) -> Progress:
+    """A bar of one task, gradient steps, on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     bar = Progress(*columns, console=console, disable=not console.is_interactive)  # in a log it is in the way
