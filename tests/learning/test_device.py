@@ -14,7 +14,7 @@ from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.maximizers import CEM
-from qtopt_agent.policies.scripted_module import ScriptedPolicy
+from qtopt_agent.policies.scripted_module import ScriptedPolicy, TorchScriptPolicy, script_policy
 from qtopt_agent.processes.device import CPU, calculates_in_bf16, find_device
 from qtopt_agent.q_functions import make_q_function
 from qtopt_agent.replay.batch import Batch, Sequences
@@ -196,3 +196,27 @@ def test_bf16_is_left_to_processors_that_have_instructions_for_it(monkeypatch):
         assert calculates_in_bf16(CPU) is expected
     monkeypatch.undo()
     calculates_in_bf16.cache_clear()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: nothing was run on one")
+@pytest.mark.parametrize("preset", ["detailed", "compact", "q2opt", "ddpg", "naf"])
+def test_a_learner_on_a_gpu_learns_what_one_on_the_processor_does(preset):
+    given = list(batches(preset, 3))
+    on_processor, on_gpu = learner(CPU, preset), learner(find_device("cuda"), preset)
+    for batch in given:
+        assert numbers(on_gpu.step(batch)) == pytest.approx(numbers(on_processor.step(batch)), rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="NO GPU HERE: nothing was run on one")
+@pytest.mark.parametrize("name", ["compact", "paper"])
+def test_the_compiled_search_on_a_gpu_finds_the_same_action(name):
+    profile = get_profile(name)
+    module = script_policy(make_q_function(profile, seed=2), CEM(profile.action_space), profile)
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(rng.integers(0, 256, (2, *profile.observation.image_size, 3), dtype=np.uint8))
+    state = torch.from_numpy(rng.random((2, profile.observation.state_size), dtype=np.float32))
+    expected = TorchScriptPolicy(module, profile).act(image, state, 5)
+    found = TorchScriptPolicy(module, profile, device=find_device("cuda")).act(image, state, 5)
+    torch.testing.assert_close(found[0], expected[0], atol=1e-3, rtol=0)
