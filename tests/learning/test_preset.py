@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_shipped_presets_load():
     published = {"paper", "compact", "detailed", "lowdim", "q2opt", "ddpg", "naf", "dqn", "qtopt-v2", "qtopt-v3"}
-    published |= {"finetune"}
+    published |= {"finetune", "paper-small"}
     assert published == set(preset_names())
     for name in preset_names():
         get_profile(load_preset(name).profile)
@@ -37,6 +37,20 @@ def test_the_paper_preset_is_as_published():
     assert preset.replay.on_policy_share == (0.01, 0.5)
     assert (optimizer.kind, optimizer.learning_rate, optimizer.weight_decay) == ("sgd", 1e-4, 7e-5)
     assert not preset.loss.auxiliary_weight and not preset.replay.symmetry and not target.mc_bound_until
+    kept, seen = preset.kept_profile().observation.image_size, preset.acting_profile().observation.image_size
+    assert (kept, seen) == ((512, 640), (472, 472))
+    # the amounts that tensor2robot's functions have by default
+    assert dataclasses.astuple(preset.augmentation) == (True, 0.125, 0.5, 0.5, 0.2)
+
+
+def test_paper_small_is_the_paper_preset_in_a_twentieth_of_its_steps():
+    paper, small = load_preset("paper"), load_preset("paper-small")
+    differ = {name for name, value in paper.settings().items() if value != small.settings()[name]}
+    counted = ("steps", "optimizer.learning_rate_decay_steps", "target.target_lag", "collection.scripted_episodes")
+    assert differ == {*counted, "target.ema_decay", "collection.min_episodes"}
+    for name in (*counted, "collection.min_episodes"):
+        assert paper.settings()[name] == 20 * small.settings()[name]
+    assert 1 - small.target.ema_decay == pytest.approx(20 * (1 - paper.target.ema_decay))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +143,11 @@ def test_a_setting_under_two_names_is_refused_with_both(asked, names):
         ("evaluation_samples=5", "setting maximizer.evaluation_samples is 5, expected at least cem_elites, 6"),
         ("maximizer=proposal", "setting maximizer.kind is 'proposal': a scalar q_function proposes no actions"),
         ("capacity=20", "setting replay.capacity is 20, expected more than an episode's 20 steps"),
+        (
+            "random_crop=true",
+            "augmentation.random_crop is true: expected a cell with a crop smaller than .* 480x480 px",
+        ),
+        ("random_hue=0.6", "setting augmentation.random_hue is 0.6, expected a number from 0 to 0.5"),
         ("mask_weight=1.0", "setting loss.mask_weight is 1.0: expected 0, for a scalar compact network has no masks"),
         ("lift_margin=0.17", "setting collection.lift_margin is 0.17, expected at most what .* lift height, 0.160"),
         ("profile=tiny", "unknown profile 'tiny'"),

@@ -36,6 +36,9 @@ def collect(
     max_meshes: MaxMeshes = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes to record.")] = 1000,
     looks: LooksOption = "plain",
+    whole_frames: Annotated[
+        bool, typer.Option(help="Record all that the camera sees, for augmentation.random_crop; the cell crops later.")
+    ] = False,
     seed: Seed = 0,
     workers: Workers = None,
     json_file: JsonFile = None,
@@ -59,7 +62,16 @@ def collect(
         policy = str(find_model(policy))
         seen = profile_of(Path(policy))
     plan = RolloutPlan(
-        policy, seen, objects, parse_clutter(clutter), seed, max_meshes, out, looks=of_kind(looks), cell=other
+        policy,
+        seen,
+        objects,
+        parse_clutter(clutter),
+        seed,
+        max_meshes,
+        out,
+        looks=of_kind(looks),
+        cell=other,
+        whole_frames=whole_frames,
     )
     result, _ = run_plan(plan, episodes, workers, "collecting")
     if printed_as_json(json_file, result.to_json()):

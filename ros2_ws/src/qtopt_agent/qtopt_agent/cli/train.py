@@ -22,8 +22,8 @@ def train(
     preset: Annotated[
         str,
         typer.Option(
-            help="detailed, compact, finetune, lowdim, paper, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, or a .yaml "
-            "file."
+            help="detailed, compact, finetune, lowdim, paper, paper-small, ddpg, dqn, naf, q2opt, qtopt-v2, qtopt-v3, "
+            "or a .yaml file."
         ),
     ] = "detailed",
     settings: Annotated[

@@ -56,6 +56,12 @@ class Profile:
         """Those of MIRRORS that make a view into another view of the same task."""
         return tuple(each for each in MIRRORS if not self.has_camera or each[0] in self.cell.mirrors)
 
+    def whole_frames(self) -> "Profile":
+        """The same with all that the cell's camera sees in the image, nothing cut off and nothing scaled."""
+        camera = self.cell.camera
+        spec = replace(self.observation, image_size=(camera.height, camera.width))
+        return replace(self, observation=spec, cell=replace(self.cell, camera=replace(camera, crop=())))
+
     def reward(self, last: bool, success: bool) -> float:
         """The reward of one step; `success` counts on the episode's last step only."""
         return self.success_reward * success if last else -self.step_cost

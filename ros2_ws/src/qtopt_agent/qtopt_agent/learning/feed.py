@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor
 
+from qtopt_agent.learning.augmentation import Augmentation
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.settings import ReplaySettings, ramp
 from qtopt_agent.replay.prioritised import PrioritisedSampler
@@ -18,12 +19,19 @@ class Feed:
     """A store, and the way the learner's preset samples it.
 
     recorded: of a batch, the share of each folder of recorded episodes; the run's own simulation has the rest.
+    augmentation: what makes pictures of the network's size of those that the store keeps; none where they are the same.
     """
 
     def __init__(
-        self, learner: Learner, store: TransitionStore, rng: np.random.Generator, recorded: Sequence[float] = ()
+        self,
+        learner: Learner,
+        store: TransitionStore,
+        rng: np.random.Generator,
+        recorded: Sequence[float] = (),
+        augmentation: Augmentation | None = None,
     ) -> None:
         self._learner, self._store, self._rng, self._recorded = learner, store, rng, recorded
+        self._augmentation = augmentation
         replay = learner.preset.replay
         self._sampler = PrioritisedSampler(store, replay.priority_exponent) if replay.kind == "prioritised" else None
 
@@ -37,7 +45,11 @@ class Feed:
             correction = ramp(preset.replay.priority_correction, learner.progress)
             batch = self._sampler.sample(size, self._rng, correction, n_step)
         corrected = n_step > 1 and preset.target.n_step_correction != "none"
-        metrics = learner.step(batch, self._store.sequences(batch.rows, n_step) if corrected else None)
+        sequences = self._store.sequences(batch.rows, n_step) if corrected else None
+        if self._augmentation is not None:
+            batch = self._augmentation.batch(batch, self._rng)
+            sequences = sequences and self._augmentation.sequences(sequences)
+        metrics = learner.step(batch, sequences)
         if self._sampler is not None:
             self._sampler.update(batch, learner.td_errors)
         return metrics

@@ -16,6 +16,8 @@ from qtopt_agent.core.profile import Profile, get_profile
 from qtopt_agent.core.ranges import converted
 from qtopt_agent.documents import parse_yaml, read_yaml
 from qtopt_agent.learning.settings import (
+    UNCHANGED,
+    AugmentationSettings,
     CollectionSettings,
     Count,
     ExplorationSettings,
@@ -32,7 +34,10 @@ from qtopt_agent.q_functions.factory import NETWORKS
 _FOLDER = Path(__file__).parent / "presets"
 _ELITES_FROM_SAMPLES = ("cem", "icem", "gradient", "policy_weights")
 # What a checkpoint and its replay store fit.
-_FIXED = ("profile", "cell", "q_function.kind", "optimizer.kind", "target.kind", "replay.capacity")
+_FIXED = (
+    *("profile", "cell", "q_function.kind", "optimizer.kind", "target.kind"),
+    *("replay.capacity", "replay.gigabytes", "augmentation.random_crop"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Preset:
     exploration: ExplorationSettings
     collection: CollectionSettings
     housekeeping: HousekeepingSettings
+    augmentation: AugmentationSettings = UNCHANGED
     looks: Looks = PLAIN
     cell: Cell | None = None
 
@@ -88,10 +94,25 @@ class Preset:
                 f"setting collection.lift_margin is {margin}, expected at most what the cell's workspace has above its "
                 f"lift height, {room:.3f}"
             )
-        if (capacity := self.replay.capacity) <= profile.max_steps:
+        self._check_crop(profile)
+        if 0 < (capacity := self.replay.capacity) <= profile.max_steps:
             raise InvalidInput(
                 f"setting replay.capacity is {capacity}, expected more than an episode's {profile.max_steps} steps"
             )
+
+    def _check_crop(self, profile: Profile) -> None:
+        if not self.augmentation.random_crop:
+            return
+        if not profile.has_camera:
+            raise InvalidInput(f"setting augmentation.random_crop is true: profile {profile.name} has no camera")
+        camera = profile.cell.camera
+        if camera.window(profile.observation.image_size)[2:] == (camera.width, camera.height):
+            raise InvalidInput(
+                "setting augmentation.random_crop is true: expected a cell with a crop smaller than its camera's "
+                f"{camera.width}x{camera.height} px"
+            )
+        if self.loss.mask_weight:
+            raise InvalidInput("setting augmentation.random_crop is true: masks (loss.mask_weight) go with one crop")
 
     def settings(self) -> dict[str, Any]:
         """All values but the cell's, by full name."""
@@ -102,9 +123,14 @@ class Preset:
         profile = get_profile(self.profile)
         return profile if self.cell is None else replace(profile, cell=self.cell)
 
+    def kept_profile(self) -> Profile:
+        """The acting profile with the pictures that the replay keeps: the camera's whole frames for random crops."""
+        profile = self.acting_profile()
+        return profile.whole_frames() if self.augmentation.random_crop else profile
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, in groups, that `make_preset` takes."""
-        return asdict(replace(self, cell=None)) | {"cell": self.cell and self.cell.grouped()}
+        return asdict(self) | {"cell": self.cell and self.cell.grouped()}
 
     def changed(self, /, **settings: Any) -> "Preset":
         """A copy with `settings` by name, full or short. Raises InvalidInput."""

@@ -117,7 +117,15 @@ class ReplaySettings:
     kind: Annotated[
         Literal["uniform", "prioritised"], "prioritised: by their errors, and no heed to on_policy_share"
     ] = "uniform"
-    capacity: Annotated[int, Range(2, 10**9), "frames kept; more than an episode has steps"] = 500_000
+    capacity: Annotated[CountOrNone, "frames kept, more than an episode has steps; 0: as many as fit in gigabytes"] = (
+        500_000
+    )
+    gigabytes: Annotated[
+        float,
+        Range(0, 10**6),
+        "of disk; 0: what capacity takes, or without one half of what is free, at most 100. Frames from 100 kB on are "
+        "packed",
+    ] = 0.0
     on_policy_share: Annotated[
         Shares, "uniform: of what a batch has from the run's own simulation, from the learned policy's episodes"
     ] = (0.5, 0.5)
@@ -136,6 +144,22 @@ class ReplaySettings:
     symmetry: Annotated[
         bool, "mirror transitions at random, in the planes of the hand that the cell's camera lies in"
     ] = False
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """How pictures are changed when they are learned from, each by itself; targets and policy see them unchanged."""
+
+    random_crop: Annotated[
+        bool, "cut out anywhere in the camera's frame, which the replay keeps whole, not where the cell's crop is"
+    ] = False
+    random_brightness: Annotated[Share, "added or taken away, at most, share of the full range"] = 0.0
+    random_contrast: Annotated[Share, "times 1 plus or minus this, at most"] = 0.0
+    random_saturation: Annotated[Share, "times 1 plus or minus this, at most"] = 0.0
+    random_hue: Annotated[float, Range(0, 0.5), "turned to either side, at most, share of the circle of colours"] = 0.0
+
+
+UNCHANGED = AugmentationSettings()
 
 
 @dataclass(frozen=True)

@@ -131,23 +131,29 @@ def fit(image: Image, spec: IngestSpec) -> Image:
     if (height, width) == spec.size:
         return np.ascontiguousarray(image)
     if spec.camera is not None and spec.wants_stream:
-        image = _undistorted(image, spec.camera)
+        image = undistorted(image, spec.camera)
         left, top, columns, rows = spec.camera.window(spec.size)
     else:
         rows, columns = _largest(height, width, spec.size)
         top, left = (height - rows) // 2, (width - columns) // 2
     if rows < spec.size[0] or columns < spec.size[1]:
         raise InvalidInput(f"image is {width}x{height} px, expected at least {spec.size[1]}x{spec.size[0]}")
-    part = image[top : top + rows, left : left + columns]
-    if part.shape[:2] == spec.size:
-        return np.ascontiguousarray(part)
     try:
-        return np.asarray(cv2.resize(part, spec.size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return cut(image, (left, top, columns, rows), spec.size)
     except cv2.error as error:
         raise InvalidInput(f"image is {width}x{height} px, which cannot be made smaller: {error.err}") from error
 
 
-def _undistorted(image: Image, camera: Camera) -> Image:
+def cut(image: Image, window: tuple[int, int, int, int], size: tuple[int, int]) -> Image:
+    """The part of `image` in `window` (left, top, width, height), px, area-averaged to uint8 [*size, 3]."""
+    left, top, columns, rows = window
+    part = image[top : top + rows, left : left + columns]
+    if part.shape[:2] == size:
+        return np.ascontiguousarray(part)
+    return np.asarray(cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def undistorted(image: Image, camera: Camera) -> Image:
     """The picture that `camera` would give without its lens. Raises InvalidInput on a picture of another size."""
     height, width = image.shape[:2]
     if (width, height) != (camera.width, camera.height):

@@ -56,10 +56,11 @@ class Sequences(NamedTuple):
     valid: NDArray[np.bool_]
 
 
-def gather_batch(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], n_step: int, discount: float) -> Batch:
+def gather_batch(columns: Mapping[str, Any], rows: NDArray[np.int64], n_step: int, discount: float) -> Batch:
     """The transitions that start at `rows` int64 [B], of `n_step` steps where the episode is that long.
 
-    The sum of Sutton and Barto 2018, eq. 7.1. Raises InvalidInput where `n_step` is below 1.
+    `columns` are arrays, or give out rows as arrays do. The sum of Sutton and Barto 2018, eq. 7.1. Raises InvalidInput
+    where `n_step` is below 1.
     """
     if n_step < 1:
         raise InvalidInput(f"n_step is {n_step}, expected at least 1")
@@ -90,7 +91,7 @@ def gather_batch(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], n
     )
 
 
-def gather_sequences(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64], n: int) -> Sequences:
+def gather_sequences(columns: Mapping[str, Any], rows: NDArray[np.int64], n: int) -> Sequences:
     """The `n` steps that start at each of `rows` int64 [B]."""
     c = columns
     remaining = c["remaining"][rows, None]

@@ -1,5 +1,6 @@
 """Whole episodes in memory-mapped files, checked when they are opened again."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from numpy.typing import NDArray
 
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.replay.array_files import create_array, open_array
+from qtopt_agent.replay.packed_frames import PackedFrames
 from qtopt_agent.replay.spec import HEADER, StoreSpec, check_header, write_header
 
 _LOW = 0xFFFFFFFF
 
 
 class EpisodeFiles:
-    """The columns of `spec`, a file each, and which episodes in them count.
+    """The columns of `spec`, a file each, and which episodes in them count. Packed frames lie in a file of bytes.
 
     `held.npy` says which: from the number of the oldest to below that of the next. An episode is dropped there before
     it is overwritten, and counts there after it is written, so a process killed at any moment leaves whole episodes
@@ -32,8 +34,13 @@ class EpisodeFiles:
         self._mapped: list[np.memmap[Any, Any]] = []
         self.columns = {
             name: self._column(name, dtype, (spec.capacity, *shape), new)
-            for name, (dtype, shape) in spec.columns().items()
+            for name, (dtype, shape) in spec.files().items()
         }
+        self.packed: PackedFrames | None = None
+        if spec.frame_bytes:
+            data = self._column("frames", np.uint8, (spec.frame_bytes,), new)
+            at, length = self.columns["frame_at"], self.columns["frame_length"]
+            self.packed = PackedFrames(data, at, length, spec.image_size)
         self._held = self._column("held", np.uint64, (2,), new)
         if new:
             self.columns["episode"][:] = -1
@@ -47,9 +54,14 @@ class EpisodeFiles:
         """The number of the next episode: so many have ever been written."""
         return int(self._held[1]) & _LOW
 
-    def write(self, first: int, rows: dict[str, NDArray[Any]]) -> None:
-        """The next episode, from row `first` on. It counts once it is written."""
+    def write(self, first: int, rows: dict[str, NDArray[Any]], frames: Sequence[bytes] = (), start: int = 0) -> None:
+        """The next episode, from row `first` on; its `frames`, where they are packed, from byte `start` on.
+
+        It counts once it is written.
+        """
         place, number = slice(first, first + len(rows["remaining"])), self.following
+        if self.packed is not None:
+            rows = rows | self.packed.write(start, frames)
         for name, values in rows.items():
             self.columns[name][place] = values
         self.columns["episode"][place] = number
@@ -79,7 +91,7 @@ class EpisodeFiles:
         whole, damaged = [], []
         for n in range(oldest, following):
             place = places.get(n)
-            if place is not None and (checksum[place] == self._checksum(place)).all():
+            if place is not None and self._laid_out(place) and (checksum[place] == self._checksum(place)).all():
                 whole.append(place.start)
             else:
                 damaged.append(n)
@@ -106,12 +118,17 @@ class EpisodeFiles:
                 f"{self._folder / 'held.npy'} is damaged: it holds {self._held.tolist()}; start a new run"
             )
 
+    def _laid_out(self, place: slice) -> bool:
+        return self.packed is None or self.packed.span(place) is not None
+
     def _checksum(self, place: slice) -> int:
-        """Of all columns in `place` but this one."""
+        """Of all columns in `place` but this one, and of the packed frames."""
         digest = blake2b(digest_size=8)
         for name, values in self.columns.items():
             if name != "checksum":
                 digest.update(values[place].data)
+        if self.packed is not None and (span := self.packed.span(place)) is not None:
+            digest.update(self.packed.bytes_of(span))
         return int.from_bytes(digest.digest(), "little")
 
 

@@ -27,6 +27,8 @@ class StoreSpec:
     """What a store holds. `capacity` counts frames: an episode of T transitions takes T + 1.
 
     mask_size: parts along each side of an image of which it knows how much shows objects; 0 where it does not.
+    frame_bytes: room for packed frames, of which it then forgets the oldest as well where that is full; 0 where each is
+    kept as it is.
     """
 
     capacity: int
@@ -36,6 +38,7 @@ class StoreSpec:
     privileged_size: int
     discount: float
     mask_size: int = 0
+    frame_bytes: int = 0
 
     @staticmethod
     def of(profile: Profile, capacity: int, privileged_size: int = 0, mask_size: int = 0) -> "StoreSpec":
@@ -51,8 +54,26 @@ class StoreSpec:
             mask_size,
         )
 
+    @property
+    def image_bytes(self) -> int:
+        """Of one frame as it is."""
+        return int(np.prod(self.image_size)) * 3
+
+    @property
+    def row_bytes(self) -> int:
+        """What one row takes in all files together; packed frames come on top."""
+        return sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in self.files().values())
+
+    def files(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
+        """Type and shape of one row of each file: a column, or where its packed frame lies and how long it is."""
+        columns = self.columns()
+        if self.frame_bytes:
+            del columns["image"]
+            columns |= {"frame_at": (np.int64, ()), "frame_length": (np.int32, ())}
+        return columns
+
     def columns(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
-        """Type and shape of one row of each file."""
+        """Type and shape of one row of each column."""
         masks = {"mask": (np.uint8, (self.mask_size, self.mask_size))} if self.mask_size else {}
         return masks | {
             "image": (np.uint8, (*self.image_size, 3)),
@@ -95,6 +116,6 @@ def check_header(folder: Path, spec: StoreSpec) -> None:
 
 
 def _header(spec: StoreSpec) -> dict[str, Any]:
-    # Stores without masks are as they were before there were any.
+    # Stores without masks or packed frames are as they were before there were any.
     said = {"format": FORMAT, **asdict(spec), "image_size": list(spec.image_size)}
-    return said if spec.mask_size else {name: value for name, value in said.items() if name != "mask_size"}
+    return {name: value for name, value in said.items() if value or name not in ("mask_size", "frame_bytes")}

@@ -1,8 +1,9 @@
 """The transitions that a learner replays: every frame once, whole episodes in a ring."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.replay.batch import Batch, Sequences, gather_batch, gather_sequences
 from qtopt_agent.replay.episode_files import EpisodeFiles
 from qtopt_agent.replay.episode_rows import rows_of
+from qtopt_agent.replay.frame_codec import pack
 from qtopt_agent.replay.row_queue import RowIndex, RowQueue
 from qtopt_agent.replay.spec import OFF_POLICY, SOURCES, StoreSpec
 
@@ -29,13 +31,16 @@ class TransitionStore:
         """
         self.spec, self.folder = spec, folder
         self._files = EpisodeFiles(folder, spec, new)
-        self._columns = self._files.columns
+        self._columns: dict[str, Any] = dict(self._files.columns)
+        if self._files.packed is not None:
+            self._columns["image"] = self._files.packed
         self._queues = [RowQueue(spec.capacity) for _ in range(SOURCES)]
         self._outcomes: list[deque[bool]] = [deque(maxlen=REMEMBERED) for _ in range(SOURCES)]
         self._indices: list[RowIndex] = []
         self._episodes: list[int] = []  # first rows, oldest first
         self._oldest = 0
-        self._head = 0
+        self._head = 0  # row of the next episode
+        self._byte = 0  # of its packed frames
         whole, self._damaged = self._files.recover()
         for first in whole:
             self._enter(first)
@@ -81,28 +86,42 @@ class TransitionStore:
         if not 2 <= size <= self.spec.capacity:
             raise InvalidInput(f"episode {episode.episode_id} has {size} frames, expected 2..{self.spec.capacity}")
         rows = rows_of(episode, source, self.spec, executed)
-        if self._head + size > self.spec.capacity:
-            self._evict_until(self.spec.capacity)
-            self._head = 0
-        self._evict_until(self._head + size)
-        self._files.write(self._head, rows)
+        frames = [pack(frame) for frame in rows.pop("image")] if self.spec.frame_bytes else []
+        if (length := sum(map(len, frames))) > self.spec.frame_bytes:
+            raise InvalidInput(
+                f"episode {episode.episode_id} has packed frames of {length} bytes, expected at most "
+                f"{self.spec.frame_bytes}, which is all the room there is for them"
+            )
+        self._head = self._make_room(self._head, size, self.spec.capacity, int)
+        if frames:
+            self._byte = self._make_room(self._byte, length, self.spec.frame_bytes, self._first_byte)
+        self._files.write(self._head, rows, frames, self._byte)
         self._enter(self._head)
 
     def sample(
         self, size: int, rng: np.random.Generator, shares: Mapping[int, float] | None = None, n_step: int = 1
     ) -> Batch:
-        """`size` transitions, uniformly; or of each source as many as its share of `shares` says, in the mean.
+        """The transitions that start at rows as `draw` draws them.
 
-        A source that holds nothing leaves its share to the others. Raises InvalidInput on an empty store, or where
-        `n_step` is below 1.
+        Raises InvalidInput on an empty store, or where `n_step` is below 1.
+        """
+        return self.gather(self.draw(size, rng, shares), n_step)
+
+    def draw(self, size: int, rng: np.random.Generator, shares: Mapping[int, float] | None = None) -> NDArray[np.int64]:
+        """Rows of `size` transitions, uniformly; or of each source as many as its share of `shares`, in the mean.
+
+        A source that holds nothing leaves its share to the others. Raises InvalidInput on an empty store.
         """
         self.check_not_empty()
         counts = np.array([q.count for q in self._queues], float)
         wanted = counts if shares is None else np.array([shares.get(i, 0.0) for i in range(SOURCES)]) * (counts > 0)
         chances = wanted if wanted.any() else counts
         numbers = rng.multinomial(size, chances / chances.sum())
-        parts = [q.draw(n, rng) for q, n in zip(self._queues, numbers, strict=True) if n]
-        return self.gather(np.concatenate(parts), n_step)
+        return np.concatenate([q.draw(n, rng) for q, n in zip(self._queues, numbers, strict=True) if n])
+
+    def privileged(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What only a simulator knows of `rows`, [B, P]."""
+        return np.asarray(self._columns["privileged"][rows])
 
     def check_not_empty(self) -> None:
         """Raises InvalidInput where there is nothing to sample."""
@@ -149,24 +168,44 @@ class TransitionStore:
             index.enter(rows)
         self._episodes.append(first)
         self._head = first + len(rows) + 1
+        if self._files.packed is not None and (span := self._files.packed.span(slice(first, self._head))) is not None:
+            self._byte = span.stop
 
     def _by_source(self, rows: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
         source = self._columns["source"][rows]
         return [(int(each), rows[source == each]) for each in np.unique(source)]
 
-    def _evict_until(self, end: int) -> None:
-        """Forget the oldest episodes while they start in rows head..end: those about to be overwritten."""
-        while self._oldest < len(self._episodes) and self._head <= self._episodes[self._oldest] < end:
-            first = self._episodes[self._oldest]
-            rows = self._transitions_from(first)
-            for source, part in self._by_source(rows):
-                self._queues[source].pop(len(part))
-            for index in self._indices:
-                index.leave(rows)
-            self._oldest += 1
-            left = self._episodes[self._oldest : self._oldest + 1]
-            oldest = int(self._columns["episode"][left[0]]) if left else self.episodes_added
-            self._files.forget(slice(first, first + len(rows) + 1), oldest)
+    def _first_byte(self, first: int) -> int:
+        """Where the packed frames of the episode in row `first` begin."""
+        return int(self._columns["frame_at"][first])
+
+    def _make_room(self, head: int, size: int, capacity: int, start: Callable[[int], int]) -> int:
+        """Forget the oldest episodes until `size` places of a ring are free; returns the first, `head` or 0.
+
+        `start` says in which place of it the episode in a row begins.
+        """
+        if head + size > capacity:
+            self._forget_from(head, capacity, start)
+            head = 0
+        self._forget_from(head, head + size, start)
+        return head
+
+    def _forget_from(self, head: int, end: int, start: Callable[[int], int]) -> None:
+        """Forget the oldest episodes while they start in places head..end: those about to be overwritten."""
+        while self._oldest < len(self._episodes) and head <= start(self._episodes[self._oldest]) < end:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        first = self._episodes[self._oldest]
+        rows = self._transitions_from(first)
+        for source, part in self._by_source(rows):
+            self._queues[source].pop(len(part))
+        for index in self._indices:
+            index.leave(rows)
+        self._oldest += 1
+        left = self._episodes[self._oldest : self._oldest + 1]
+        oldest = int(self._columns["episode"][left[0]]) if left else self.episodes_added
+        self._files.forget(slice(first, first + len(rows) + 1), oldest)
         if self._oldest > 10_000:
             del self._episodes[: self._oldest]
             self._oldest = 0

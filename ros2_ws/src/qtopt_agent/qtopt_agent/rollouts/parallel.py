@@ -40,7 +40,8 @@ class RolloutPlan:
     folder of meshes. episodes: where to record them. picture: (height, width), px, of pictures for people. policy_pt:
     run the code in the model's policy.pt instead of what its weights make. looks: what varies from one episode to the
     next. cell: the simulator's, where it is not the profile's, which the policy knows. device: where a model decides,
-    as `find_device` takes it. Raises InvalidInput on unknown objects.
+    as `find_device` takes it. whole_frames: record all that the camera sees; the policy sees its cell's crop. Raises
+    InvalidInput on unknown objects, or on whole frames of a profile without a camera or a cell with a lens.
     """
 
     policy: str
@@ -55,16 +56,30 @@ class RolloutPlan:
     looks: Looks = PLAIN
     cell: Cell | None = None
     device: str = "cpu"
+    whole_frames: bool = False
 
     def __post_init__(self) -> None:
         from qtopt_agent.simulation import check_objects
 
         check_objects(self.objects)
+        if not self.whole_frames:
+            return
+        if not self.profile.has_camera:
+            raise InvalidInput(f"profile {self.profile.name} has no camera: no whole frames to record")
+        if any(lens := self.simulated.cell.camera.distortion):
+            raise InvalidInput(
+                f"the cell's camera.distortion is {lens}: whole frames are simulated without a lens only"
+            )
 
     @property
     def simulated(self) -> Profile:
         """The profile in the simulator's cell."""
         return self.profile if self.cell is None else replace(self.profile, cell=self.cell)
+
+    @property
+    def recorded(self) -> Profile:
+        """The same with the pictures that episodes have."""
+        return self.simulated.whole_frames() if self.whole_frames else self.simulated
 
 
 @dataclass(frozen=True)
@@ -130,15 +145,17 @@ class _Worker:
     def __init__(self, plan: RolloutPlan) -> None:
         from qtopt_agent.episodes.writer import EpisodeWriter
         from qtopt_agent.rollouts.episode_runner import EpisodeRunner
+        from qtopt_agent.rollouts.whole_frames import CroppingPolicy
         from qtopt_agent.simulation import make_robot
 
         self._plan = plan
         warnings.filterwarnings("ignore", ".* meshes left out")  # the parent process has said so
         self._robot = make_robot(
-            plan.simulated, plan.objects, plan.clutter, max_meshes=plan.max_meshes, looks=plan.looks
+            plan.recorded, plan.objects, plan.clutter, max_meshes=plan.max_meshes, looks=plan.looks
         )
-        self._runner = EpisodeRunner(self._robot, plan.profile, self._robot.succeeded)
-        self._policy = _Timed(_make_policy(plan))
+        self._runner = EpisodeRunner(self._robot, plan.recorded, self._robot.succeeded)
+        policy = _make_policy(plan)
+        self._policy = _Timed(CroppingPolicy(policy, plan.simulated) if plan.whole_frames else policy)
         self._writer = EpisodeWriter(plan.episodes) if plan.episodes else None
 
     def run(self, index: int) -> Rollout:

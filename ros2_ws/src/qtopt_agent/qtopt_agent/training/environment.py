@@ -85,7 +85,8 @@ class EnvironmentTraining:
         network = make_network(preset, profile, seed=seed)
         self.learner = Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors)
         # An episode of T steps takes T + 1 rows: two a step at most.
-        capacity = min(preset.replay.capacity, 2 * (budget.environment_steps + profile.max_steps))
+        most = 2 * (budget.environment_steps + profile.max_steps)
+        capacity = min(preset.replay.capacity or most, most)
         self.store = TransitionStore(folder, StoreSpec.of(profile, capacity))
         if self.store.episodes_added:
             raise InvalidInput(f"{folder} holds {self.store.episodes_added} episodes already, expected none")

@@ -43,8 +43,8 @@ def make_learner(
 
 
 def store_spec(preset: Preset, capacity: int) -> StoreSpec:
-    """What a replay store of `capacity` frames holds for `preset`."""
-    profile = preset.acting_profile()
+    """What a replay store of `capacity` frames holds for `preset`; how large it may be, `with_room` says."""
+    profile = preset.kept_profile()
     privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
     masks = NETWORKS[profile.network].mask_size if preset.loss.mask_weight else 0
     return StoreSpec.of(profile, capacity, privileged, masks)

@@ -10,7 +10,7 @@ from qtopt_agent.core.observation import Observation
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.episodes.reader import find_episodes, read_episode
 from qtopt_agent.episodes.split import held_back
-from qtopt_agent.perception.ingest import fit, ingest_spec
+from qtopt_agent.perception.ingest import Image, fit, ingest_spec, undistorted
 from qtopt_agent.replay.spec import MOST_FOLDERS
 
 
@@ -60,16 +60,21 @@ def shares_of(folders: Sequence[Folder], simulated: float) -> list[float]:
 
 
 def learning_episodes(
-    folder: Path, profile: Profile, hold_back: float, skipped: Callable[[str], object] | None = None
+    folder: Path,
+    profile: Profile,
+    hold_back: float,
+    skipped: Callable[[str], object] | None = None,
+    whole: bool = False,
 ) -> Iterator[Episode]:
     """The episodes below `folder` as an agent of `profile` saw them, but for the share that is held back.
 
-    What cannot be used is left out where `skipped` is there to be told why. Otherwise raises InvalidInput on an episode
-    that was recorded for another profile, CorruptEpisode as `read_episode`.
+    `whole`: with all that its camera saw, as `with_whole_frames`. What cannot be used is left out where `skipped` is
+    there to be told why. Otherwise raises InvalidInput on an episode that was recorded for another profile,
+    CorruptEpisode as `read_episode`.
     """
     for path in find_episodes(folder):
         try:
-            seen = learning_episode(path, profile, hold_back)
+            seen = learning_episode(path, profile, hold_back, whole)
         except QtoptError as error:
             if skipped is None:
                 raise
@@ -79,10 +84,15 @@ def learning_episodes(
             yield seen
 
 
-def learning_episode(path: Path, profile: Profile, hold_back: float) -> Episode | None:
-    """The episode in folder `path` as an agent of `profile` saw it; None where it is held back. Raises as above."""
+def learning_episode(path: Path, profile: Profile, hold_back: float, whole: bool = False) -> Episode | None:
+    """The episode in folder `path` as an agent of `profile` saw it; None where it is held back.
+
+    `whole` and what is raised: as above.
+    """
     episode = read_episode(path)
-    return None if held_back(episode.episode_id, hold_back) else as_seen(episode, profile)
+    if held_back(episode.episode_id, hold_back):
+        return None
+    return with_whole_frames(episode, profile) if whole else as_seen(episode, profile)
 
 
 def as_seen(episode: Episode, profile: Profile) -> Episode:
@@ -90,16 +100,39 @@ def as_seen(episode: Episode, profile: Profile) -> Episode:
 
     Raises InvalidInput where it was recorded for another profile, or its pictures are not of the cell's camera.
     """
+    _check_profile(episode, profile)
+    if not profile.has_camera:
+        return episode
+    spec = ingest_spec(profile)
+    return _with_pictures(episode, lambda image: fit(image, spec))
+
+
+def with_whole_frames(episode: Episode, profile: Profile) -> Episode:
+    """`episode` with the frames of the cell's camera, whole and undistorted, for random crops of them.
+
+    Raises InvalidInput where it was recorded for another profile, or its pictures are not whole frames of that camera.
+    """
+    _check_profile(episode, profile)
+    camera = profile.cell.camera
+    try:
+        return _with_pictures(episode, lambda image: undistorted(image, camera))
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"episode {episode.episode_id}: {error}; collect with --whole-frames, or train with "
+            "augmentation.random_crop=false"
+        ) from error
+
+
+def _check_profile(episode: Episode, profile: Profile) -> None:
     if episode.profile != profile.name:
         raise InvalidInput(
             f"episode {episode.episode_id} was recorded for profile {episode.profile}, not {profile.name}"
         )
-    if not profile.has_camera:
-        return episode
-    spec = ingest_spec(profile)
 
+
+def _with_pictures(episode: Episode, change: Callable[[Image], Image]) -> Episode:
     def seen(observation: Observation) -> Observation:
-        return replace(observation, image=fit(observation.image, spec))
+        return replace(observation, image=change(observation.image))
 
     steps = tuple(replace(step, observation=seen(step.observation)) for step in episode.steps)
     return replace(episode, steps=steps, final=seen(episode.final))

@@ -17,13 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.documents import yaml_text
+from qtopt_agent.learning.augmentation import Augmentation
 from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.metrics import Metrics, weight_gap
 from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.settings import UNCHANGED
 from qtopt_agent.processes.device import CPU
 from qtopt_agent.processes.interrupts import first_interrupt
-from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON, RECORDED
+from qtopt_agent.replay.room import with_room
+from qtopt_agent.replay.spec import HEADER, OFF_POLICY, ON_POLICY, PERSON, RECORDED
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.training.actors import ActorPool
 from qtopt_agent.training.evaluations import VALIDATION, Evaluations, told
@@ -95,13 +98,15 @@ class Training:
         self._recorded = 0
         if saved is not None:
             self._restore(saved)
-        new = False if resume else True if episodes else None
-        self.store = TransitionStore(out / REPLAY, store_spec(preset, preset.replay.capacity), new)
+        new = not resume and (bool(episodes) or not (out / REPLAY / HEADER).exists())
+        room = preset.replay.capacity, preset.replay.gigabytes, profile.max_steps
+        self.store = TransitionStore(out / REPLAY, with_room(out / REPLAY, store_spec(preset, 0), *room, new), new)
         if saved is not None:
             check_episodes(out, saved, self.store.episodes_added)
         if self.store.damage:
             print(self.store.damage, file=sys.stderr)
-        self._feed = Feed(self.learner, self.store, self._rng, self._shares)
+        augmentation = Augmentation(preset.augmentation, profile) if preset.augmentation != UNCHANGED else None
+        self._feed = Feed(self.learner, self.store, self._rng, self._shares, augmentation)
         if not resume:
             self._read(episodes, profile, hold_back, skipped)
         if not self._collect and self.store.transitions() == 0:
@@ -189,14 +194,16 @@ class Training:
         hold_back: float,
         skipped: Callable[[str], object] | None,
     ) -> None:
-        executed = self.preset.replay.recorded_actions == "executed"
+        executed, whole = self.preset.replay.recorded_actions == "executed", self.preset.augmentation.random_crop
         for number, folder in enumerate(folders):
-            for episode in learning_episodes(folder.path, profile, hold_back, skipped):
+            for episode in learning_episodes(folder.path, profile, hold_back, skipped, whole):
                 self.store.append(episode, RECORDED + number, executed)
                 self._recorded += 1
         if self.store.episodes_held < self.store.episodes_added:
+            replay, spec = self.preset.replay, self.store.spec
             raise InvalidInput(
-                f"setting replay.capacity is {self.preset.replay.capacity}, expected more frames than the "
+                f"setting replay.capacity is {replay.capacity}, replay.gigabytes {replay.gigabytes}: room for "
+                f"{spec.capacity} frames and {spec.frame_bytes / 1e9:.1f} GB of packed ones, expected more than the "
                 f"{self._recorded} recorded episodes have"
             )
 
@@ -213,7 +220,7 @@ class Training:
 
     def _step(self) -> dict[str, torch.Tensor]:
         if self.learner.step_count == 0 and self.preset.loss.auxiliary_weight:
-            self.learner.fit_auxiliary(self.store.sample(4096, self._rng).privileged)
+            self.learner.fit_auxiliary(self.store.privileged(self.store.draw(4096, self._rng)))
         return self._feed.step()
 
     def _exchange(self, pool: ActorPool, timeout: float, collect: bool = True) -> None:

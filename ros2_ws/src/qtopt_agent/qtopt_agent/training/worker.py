@@ -16,6 +16,7 @@ from qtopt_agent.learning.preset import Preset
 from qtopt_agent.policies import GreedyPolicy
 from qtopt_agent.q_functions import QFunction
 from qtopt_agent.rollouts.episode_runner import Attempt
+from qtopt_agent.rollouts.whole_frames import as_cropped
 from qtopt_agent.simulation import PRIVILEGED_SIZE, make_robot
 from qtopt_agent.simulation.robot import SimulatedRobot
 from qtopt_agent.simulation.scripted import ScriptedPolicy
@@ -85,6 +86,7 @@ class Worker:
 
     def __init__(self, preset: Preset, at_once: int) -> None:
         self._preset, self._profile, self._at_once = preset, preset.acting_profile(), at_once
+        self._kept = preset.kept_profile()
         self._networks: dict[Version, QFunction] = {}
         self._policies: dict[_Deciding, Policy] = {}
         self._idle: dict[str, list[SimulatedRobot]] = defaultdict(list)
@@ -105,9 +107,9 @@ class Worker:
         deciding = _deciding(order)
         idle = self._idle[order.objects]
         clutter, looks = self._preset.collection.clutter, self._preset.looks
-        robot = idle.pop() if idle else make_robot(self._profile, order.objects, clutter, looks=looks)
+        robot = idle.pop() if idle else make_robot(self._kept, order.objects, clutter, looks=looks)
         margin = 0.0 if deciding.evaluates else self._preset.collection.lift_margin
-        attempt = Attempt(robot, self._profile, partial(robot.succeeded, margin), order.seed)
+        attempt = Attempt(robot, self._kept, partial(robot.succeeded, margin), order.seed)
         rng = np.random.default_rng([order.seed, 1])
         self._under_way.append(_UnderWay(number, order, robot, attempt, deciding, rng))
         if deciding not in self._policies:
@@ -119,7 +121,7 @@ class Worker:
         for deciding, policy in self._policies.items():
             together = [each for each in self._under_way if each.deciding == deciding]
             if together:
-                seen = [each.attempt.observation for each in together]
+                seen = [as_cropped(each.attempt.observation, self._profile) for each in together]
                 decisions = decide_all(policy, seen, [each.rng for each in together])
                 for each, decision in zip(together, decisions, strict=True):
                     each.attempt.act(decision)
