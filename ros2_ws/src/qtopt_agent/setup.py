@@ -11,7 +11,7 @@ from setuptools import find_packages, setup
 
 gazebo = ["scipy>=1.11", "trimesh>=4.9"]
 sim = [*gazebo, "mujoco>=3.3", "gymnasium>=1.0", "pillow>=10", "vhacdx>=0.1", "fast-simplification>=0.1.9"]
-train = ["tensorboard>=2.18"]
+train = ["simpy>=4.1", "tensorboard>=2.18"]
 # Runs the nodes where ROS 2 is not installed; there is no wheel for Python 3.14 yet.
 standalone = ["cyclonedds==11.0.1; python_version < '3.14'"]
 camera = ["opencv-python-headless>=4.6,<5", "pillow>=10"]  # version 5 of OpenCV breaks cv_bridge

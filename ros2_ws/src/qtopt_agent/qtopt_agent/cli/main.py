@@ -25,6 +25,7 @@ from qtopt_agent.cli.models import keygen, list_models, sign, verify
 from qtopt_agent.cli.models_alternate import alternate
 from qtopt_agent.cli.models_describe import describe
 from qtopt_agent.cli.models_promote import compare, history, promote, rollback
+from qtopt_agent.cli.size import size
 from qtopt_agent.cli.teleop import teleop
 from qtopt_agent.cli.train import train
 from qtopt_agent.core.errors import QtoptError
@@ -108,7 +109,7 @@ def options(
     """What comes before a command."""
 
 
-for command in (demo, collect, train, evaluate, export, doctor, launch, teleop):
+for command in (demo, collect, train, size, evaluate, export, doctor, launch, teleop):
     app.command()(command)
 
 models = typer.Typer(no_args_is_help=True, help="Look at models, check, sign and promote them.")

@@ -1,0 +1,87 @@
+"""What the parts of a training run cost on this machine."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from qtopt_agent.core.seeds import derived_seed
+from qtopt_agent.learning.checkpoint import save_weights
+from qtopt_agent.learning.learner import Learner
+from qtopt_agent.learning.parts import make_network, training_maximizer
+from qtopt_agent.learning.preset import Preset
+from qtopt_agent.processes.device import CPU
+from qtopt_agent.replay.spec import OFF_POLICY, StoreSpec
+from qtopt_agent.replay.store import TransitionStore
+from qtopt_agent.simulation import PRIVILEGED_SIZE
+from qtopt_agent.speed.pipeline import Costs
+from qtopt_agent.training.worker import Order, Worker, attempts_at_once
+
+FRAMES = 2_000
+"""Of the store that is drawn from. A larger one is no slower while it fits into memory."""
+FEWEST = 3
+"""Calls of each part, however slow it is."""
+
+
+def measure_costs(preset: Preset, device: torch.device = CPU, seconds: float = 10.0) -> Iterator[str | Costs]:
+    """Spend about `seconds` on each part, one after the other; yields what comes next, and at last the costs.
+
+    Episodes are of a network that has learned nothing, so they are as long as the preset lets them be. All is measured
+    in processor time, so that other work on the machine hardly changes it, but for a GPU's.
+    """
+    profile = preset.acting_profile()
+    privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
+    network = make_network(preset, profile, privileged)
+    learner = Learner(preset, profile, network, training_maximizer(preset, profile), 0, device=device)
+    masks = network.mask_size if preset.loss.mask_weight else 0
+    with TemporaryDirectory(prefix="qtopt_size_") as folder:
+        weights = Path(folder) / "acting.safetensors"
+        save_weights(weights, learner.acting)
+        store = TransitionStore(Path(folder) / "replay", StoreSpec.of(profile, FRAMES, privileged, masks))
+        yield "episodes"
+        episode_s = _episodes(preset, weights, store, seconds)
+        size, rng = preset.optimizer.batch_size, np.random.default_rng(0)
+        batch = store.sample(size, rng)
+        if privileged:
+            learner.fit_auxiliary(batch.privileged)
+        yield "drawing"
+        draw = _timed(lambda: store.sample(size, rng), CPU, seconds)
+        yield "labelling"
+        label = _timed(lambda: learner.label(batch), device, seconds)
+        labelled = learner.label(batch)
+        yield "gradient steps"
+        step = _timed(lambda: learner.learn(labelled), device, seconds)
+        transitions = store.transitions() / store.episodes_held
+    moved = sum(array.nbytes for array in batch if array is not None)
+    yield Costs(size, transitions, episode_s, draw / size, label / size, step, moved // size)
+
+
+def _episodes(preset: Preset, weights: Path, store: TransitionStore, seconds: float) -> float:
+    """Fill `store`; the time of an episode."""
+    at_once = attempts_at_once(preset)
+    worker, number, done, begun = Worker(preset, at_once), 0, 0, time.process_time()
+    while done < at_once or time.process_time() - begun < seconds:
+        while not worker.full:
+            worker.begin(number, Order(preset.collection.objects, derived_seed(0, 0, number), str(weights)))
+            number += 1
+        for _, episode in worker.step():
+            store.append(episode, OFF_POLICY)
+            done += 1
+    return (time.process_time() - begun) / done
+
+
+def _timed(call: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """Median time of a call, s."""
+    clock = time.process_time if device == CPU else time.perf_counter
+    call()
+    times: list[float] = []
+    while sum(times) < seconds or len(times) < FEWEST:
+        begun = clock()
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(clock() - begun)
+    return float(np.median(times))
