@@ -10,6 +10,7 @@ import pytest
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.replay.episode_files import EpisodeFiles
 from qtopt_agent.replay.frame_codec import pack
+from qtopt_agent.replay.packed_frames import PackedFrames
 from qtopt_agent.replay.store import TransitionStore
 
 from ..conftest import FUZZ
@@ -97,6 +98,16 @@ def test_a_packed_frame_of_which_a_bit_is_flipped_costs_its_episode_alone(whole)
     store = TransitionStore(whole, PACKED)
     assert "1 episodes are damaged and left out: 6" in store.damage
     assert set(everything(store).state[:, 0]) == set(range(7, 12))
+
+
+@pytest.mark.parametrize(
+    ("at", "length"),
+    [([0, 9], [4, 4]), ([0, 4], [4, 99]), ([-4, 0], [4, 4]), ([0, 0], [0, 4]), ([0, 2**62], [4, 4]), ([], [])],
+)
+def test_rows_that_contradict_one_another_have_no_bytes_to_be_read(at, length):
+    data = np.zeros(30, np.uint8)
+    frames = PackedFrames(data, np.array(at, np.int64), np.array(length, np.int32), (4, 4))
+    assert frames.span(slice(0, 2)) is None
 
 
 @pytest.mark.parametrize("name", ["frames", "frame_at", "frame_length"])

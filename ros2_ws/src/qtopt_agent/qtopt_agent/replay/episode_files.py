@@ -91,7 +91,7 @@ class EpisodeFiles:
         whole, damaged = [], []
         for n in range(oldest, following):
             place = places.get(n)
-            if place is not None and self._laid_out(place) and (checksum[place] == self._checksum(place)).all():
+            if place is not None and (checksum[place] == self._checksum(place)).all():
                 whole.append(place.start)
             else:
                 damaged.append(n)
@@ -117,9 +117,6 @@ class EpisodeFiles:
             raise InvalidInput(
                 f"{self._folder / 'held.npy'} is damaged: it holds {self._held.tolist()}; start a new run"
             )
-
-    def _laid_out(self, place: slice) -> bool:
-        return self.packed is None or self.packed.span(place) is not None
 
     def _checksum(self, place: slice) -> int:
         """Of all columns in `place` but this one, and of the packed frames."""
