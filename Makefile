@@ -1,5 +1,6 @@
 # make demo   20 grasps with the released model        make test   all tests, with coverage
 # make demo-graph  50 grasps through the nodes, without ROS 2
+# make test-ray  runs on Ray, which other tests do without; some minutes
 # make train  a model of your own, from nothing
 # make check  format, lint, types, import rules        make bench  speed of deciding and simulating
 # make bench-algorithms  every algorithm beside three of Stable-Baselines3, under an hour on 4 cores; goes on after Ctrl-C
@@ -25,7 +26,7 @@ export MKL_NUM_THREADS = 1
 # Tests start hundreds of processes, and each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo train test bench bench-algorithms bench-studies check format lint types layers
+.PHONY: demo train test test-ray bench bench-algorithms bench-studies check format lint types layers
 .DELETE_ON_ERROR:
 
 demo: $(DEMO)
@@ -52,6 +53,10 @@ bench-studies: $(COMPARE)
 
 test: $(TEST)
 	$(RUN) pytest -n $(CORES) --dist loadgroup --cov --cov-report=term --cov-fail-under=85 $(ARGS)
+
+test-ray: $(TEST)
+	$(RUN) pip install -qq --disable-pip-version-check --no-deps -r requirements/ray.txt
+	$(RUN) pytest tests/training/distributed $(ARGS)
 
 check: format lint types layers
 

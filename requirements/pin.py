@@ -1,4 +1,4 @@
-"""Write demo.txt, test.txt and compare.txt: every package that the extras need, at the version installed here.
+"""Write demo.txt, test.txt, compare.txt and ray.txt: every package that the extras need, at the version installed here.
 
     .venv/bin/python requirements/pin.py
 
@@ -19,6 +19,7 @@ FILES = {
     "demo.txt": "sim,train,view,standalone,camera",
     "test.txt": "sim,train,view,standalone,camera,dev",
     "compare.txt": "sim,train,compare",
+    "ray.txt": "sim,train,camera,ray",
 }
 BUILD = ("setuptools",)  # builds the package itself, without a download
 

@@ -19,6 +19,7 @@ realsense = ["pyrealsense2>=2.55; python_version < '3.14'"]
 view = ["pillow>=10"]
 bench = ["matplotlib>=3.8", "pybullet>=3.2"]  # curves; pybullet_data has meshes that nothing was trained on
 compare = ["matplotlib>=3.8", "stable-baselines3>=2.4"]  # make bench-algorithms
+ray = ["ray>=2.60,<2.61"]  # qtopt train --ray; we rely on how this version is told to stay on 127.0.0.1
 test = [  # the extra by which colcon sees that pytest runs the tests
     "cma>=4",  # what our CMA-ES is compared with
     "hypothesis>=6.100",
@@ -101,6 +102,7 @@ setup(
         "view": view,
         "bench": bench,
         "compare": compare,
+        "ray": ray,
         "test": test,
         "dev": dev,
     },

@@ -3,6 +3,9 @@
 import math
 import shlex
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +17,7 @@ from qtopt_agent.cli.writable import writable_folder
 
 if TYPE_CHECKING:
     from qtopt_agent.learning.preset import Preset
+    from qtopt_agent.training.distributed.run import RayTraining
     from qtopt_agent.training.run import Outcome
 
 
@@ -56,14 +60,22 @@ def train(
         Path | None, typer.Option(help="Begin with the weights of this model, a folder or a released one's name.")
     ] = None,
     device: Device = "auto",
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="local|ADDRESS", help="Learn with actors of Ray: on this machine, or where Ray runs."),
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(help="With --ray: key=value, as docs/how-to/scale-out.md lists them. May be given again."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, objects and exploration.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the run's folder.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Learn a Q-function from simulated or recorded episodes.
 
-    One process learns, and one a spare core collects. Schedules follow gradient steps, not time. Ctrl-C writes a
-    checkpoint and exits with 130; --resume goes on from it.
+    One process learns, and one a spare core collects; with --ray actors of Ray do, on one machine or many. Schedules
+    follow gradient steps, not time. Ctrl-C writes a checkpoint and exits with 130; --resume goes on from it.
     """
     import torch
 
@@ -74,6 +86,8 @@ def train(
     from qtopt_agent.processes.device import find_device
     from qtopt_agent.processes.folder_lock import one_process
     from qtopt_agent.processes.memory import keep_freed_memory
+    from qtopt_agent.training.distributed.scale import cores, make_scale
+    from qtopt_agent.training.distributed.session import ray_session
     from qtopt_agent.training.export import COMMANDS
     from qtopt_agent.training.initial import in_cell_of
     from qtopt_agent.training.recorded import parse_folder
@@ -98,13 +112,22 @@ def train(
         begun = in_cell_of(begun, model)
     if begun is not None:
         out.mkdir(parents=True, exist_ok=True)
-    with one_process(out):
+    count = max(1, usable_cores() - 1) if actors is None else actors
+    laid_out = make_scale(scale or [])
+    if scale and ray is None:
+        raise InvalidInput("--scale says how a run with --ray is laid out: add --ray, or leave it out")
+    with one_process(out), nullcontext() if ray is None else ray_session(ray, cores(count, laid_out)):
         chosen = begun or preset_of(read_run(out), out).override(changes)
-        training = Training(
+        begin: Callable[..., Training | RayTraining] = Training
+        if ray is not None:
+            from qtopt_agent.training.distributed import run as distributed
+
+            begin = partial(distributed.RayTraining, scale=laid_out)
+        training = begin(
             chosen,
             out,
             seed=seed,
-            actors=max(1, usable_cores() - 1) if actors is None else actors,
+            actors=count,
             episodes=folders,
             collect=True if online else False if folders else None,
             resume=resume,
