@@ -24,16 +24,16 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from safetensors.torch import load_file
 from torch import Tensor
 
-from qtopt_agent.core.profile import get_profile
 from qtopt_agent.maximizers import CEM, CMAES, ICEM, AskTell, GradientAscent, Grid, PolicyWeightCEM, RandomShooting
 from qtopt_agent.maximizers.action_code import ActionCode
-from qtopt_agent.models.folder import describe, load
+from qtopt_agent.models.build import acting
+from qtopt_agent.models.folder import load, profile_of
+from qtopt_agent.models.opened import open_model
 from qtopt_agent.policies import TorchScriptPolicy
 from qtopt_agent.policies.scripted_module import script_policy
-from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
+from qtopt_agent.q_functions import QFunction
 from qtopt_agent.rollouts.episode_runner import EpisodeRunner
 from qtopt_agent.simulation import make_robot
 
@@ -43,10 +43,11 @@ STARTS, CHILDREN, ROUNDS = 100, 20, 20
 
 
 class States(NamedTuple):
-    """Images uint8 [B, H, W, 3] and states float32 [B, S]."""
+    """Images uint8 [B, H, W, 3], states float32 [B, S], and actions before them [B, A]: NaN where there was none."""
 
     image: Tensor
     state: Tensor
+    last: Tensor
 
 
 def methods(space: Any) -> dict[str, Any]:
@@ -85,15 +86,24 @@ def methods(space: Any) -> dict[str, Any]:
 
 def visited(model: Path, count: int, seed: int) -> States:
     """`count` steps of the model's own episodes, at most four of each."""
-    policy, profile = load(model), get_profile(describe(model)["profile"])
+    policy, profile = load(model), profile_of(model)
     robot = make_robot(profile, "validation", (1, 5))
     runner, rng = EpisodeRunner(robot, profile, robot.succeeded), np.random.default_rng(seed)
-    seen: list[Any] = []
-    while len(seen) < count:
+    none = np.full(profile.action_space.size, np.nan, np.float32)
+    rows: list[Any] = []
+    while len(rows) < count:
         steps = runner.run(policy, rng, int(rng.integers(2**31)), "regret").steps
-        seen += [steps[i].observation for i in rng.permutation(len(steps))[:STEPS_AN_EPISODE]]
-    image, state = (np.stack([getattr(o, name) for o in seen[:count]]) for name in ("image", "state"))
-    return States(torch.from_numpy(image), torch.from_numpy(state))
+        for i in rng.permutation(len(steps))[:STEPS_AN_EPISODE]:
+            seen = steps[i].observation
+            rows.append((seen.image, seen.state, steps[i - 1].commanded if i else none))
+    return States(*(torch.from_numpy(np.stack(column)) for column in zip(*rows[:count], strict=True)))
+
+
+def network_of(model: Path) -> QFunction:
+    """What the model's policy evaluates."""
+    opened = open_model(model)
+    opened.q.load_state_dict(dict(opened.weights))
+    return acting(opened.q, opened.spec.profile, opened.spec.mirrored).eval()
 
 
 def dense_maximum(
@@ -142,11 +152,7 @@ def front(points: Sequence[dict[str, Any]], regret: str) -> set[str]:
 
 def measure(model: Path, count: int, samples: int, turns: int, seed: int) -> list[dict[str, Any]]:
     """A point for each method: evaluations, regret (mean, median and quantiles) and milliseconds a decision."""
-    manifest = describe(model)
-    profile = get_profile(manifest["profile"])
-    network = make_q_function(profile, manifest["network"]["aux_size"])
-    network.load_state_dict(load_file(model / "q.safetensors"))
-    q = (MirroredQFunction(network, profile) if manifest["network"]["mirrored"] else network).eval()
+    profile, q = profile_of(model), network_of(model)
     states = visited(model, count, seed)
     generator = torch.Generator().manual_seed(seed)
     maximizers = methods(profile.action_space)

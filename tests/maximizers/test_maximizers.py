@@ -57,6 +57,21 @@ class Bowl:
         return -(((actions - goal) * SCALE) ** 2).sum(-1)
 
 
+@pytest.mark.parametrize("name", ["cem", "icem", "cma_es", "random", "grid"])
+def test_a_warm_start_tries_the_last_action_at_no_evaluation_and_only_where_there_was_one(name):
+    last = torch.stack([GOAL, torch.full_like(GOAL, math.nan)])
+    warm, cold, maximizer = Bowl(), Bowl(), make(name)
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    inputs = torch.zeros(2, 0), torch.zeros(2, 4)
+    best = maximizer(warm, *inputs, generators[0], last)
+    maximizer(cold, *inputs, generators[1])
+    assert torch.equal(best.action[0], GOAL) and best.logit[0] == 0
+    assert sum(a.shape[1] for a in warm.asked) == maximizer.evaluations
+    assert torch.equal(warm.asked[0][0, 0], GOAL)
+    assert torch.equal(warm.asked[0][:, 1:], cold.asked[0][:, 1:])
+    assert torch.equal(warm.asked[0][1], cold.asked[0][1]), "an attempt begins without"
+
+
 @pytest.mark.parametrize("name", SEARCHES)
 def test_as_many_actions_are_scored_as_it_says(name):
     q, maximizer = Bowl(), make(name)

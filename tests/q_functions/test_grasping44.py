@@ -41,10 +41,12 @@ def test_every_layer_has_the_published_shape():
         *pool(79),
         *(6 * block(79, 5 * 5 * 64 * 64)),
         *pool(27),
+        (conv, (27, 27, 64), 3 * 3 * 64 * 64),  # the picture's part
         *vector_blocks,
         ("BatchNorm1d", (256,), 256),
         *dense(64, 256 * 64),
-        *(6 * block(27, 3 * 3 * 64 * 64)),
+        (norm, (27, 27, 64), 128),
+        *(5 * block(27, 3 * 3 * 64 * 64)),
         *pool(14),
         *block(12, 3 * 3 * 64 * 64),
         *block(10, 3 * 3 * 64 * 64),
@@ -120,3 +122,49 @@ def test_more_samples_than_a_piece_are_scored_alike(paper_q):
         whole = paper_q.evaluate(embedding, state, actions)  # 80 maps
         parts = [paper_q.evaluate(embedding, state, part) for part in actions.split(20, dim=1)]
     torch.testing.assert_close(whole, torch.cat(parts, 1), rtol=1e-4, atol=1e-5)
+
+
+def test_dividing_a_convolution_leaves_the_published_network_as_it_was(paper_q):
+    def as_published(image, state, actions):
+        x = image.permute(0, 3, 1, 2) / 255
+        for i, block in enumerate(paper_q.stem):
+            x = paper_q.pool_79(block(x)) if i == 0 else block(x)
+        x = paper_q.pool_27(x) + paper_q.embed_vector(state, actions)[0, :, :, None, None]
+        for block in paper_q.joined:
+            x = block(x)
+        x = paper_q.pool_14(x)
+        for block in paper_q.valid:
+            x = block(x)
+        x = x.permute(0, 2, 3, 1).flatten(1)
+        for block in paper_q.dense:
+            x = block(x)
+        return paper_q.logit(x).T
+
+    generator = torch.Generator().manual_seed(4)
+    image = torch.randint(0, 256, [1, 472, 472, 3], dtype=torch.uint8, generator=generator)
+    inputs = image, torch.rand([1, 2], generator=generator), torch.rand([1, 6, 8], generator=generator)
+    with torch.no_grad():
+        logits = paper_q(*inputs)
+        torch.testing.assert_close(logits, as_published(*inputs), rtol=0, atol=1e-5)
+    assert logits.std() > 1e-3
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["trained", "folded"])
+def test_picture_and_vector_apart_have_the_values_and_gradients_of_their_sum(paper_q, folded):
+    q = fuse_batch_norm(paper_q) if folded else paper_q
+    layer = q.joined[0].layer
+    assert (layer.bias is not None) == folded
+    generator = torch.Generator().manual_seed(6)
+    picture = torch.rand([2, 64, 27, 27], generator=generator, requires_grad=True)
+    vector = torch.rand([2, 3, 64], generator=generator, requires_grad=True)
+    together = layer((picture[:, None] + vector[..., None, None]).flatten(0, 1))
+    apart = q._joined_maps(layer(picture), vector)
+    torch.testing.assert_close(apart, together, rtol=0, atol=1e-5)
+    wanted = [picture, vector, layer.weight]
+    weights = torch.rand(together.shape, generator=generator)
+    for ours, theirs in zip(
+        torch.autograd.grad((apart * weights).sum(), wanted),
+        torch.autograd.grad((together * weights).sum(), wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)

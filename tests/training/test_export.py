@@ -10,8 +10,11 @@ from typer.testing import CliRunner
 
 from qtopt_agent.cli.main import app
 from qtopt_agent.core.errors import IncompatibleModel, InvalidInput
+from qtopt_agent.core.profile import COMPACT, PAPER
+from qtopt_agent.learning.preset import load_preset
 from qtopt_agent.models.folder import load
-from qtopt_agent.training.export import export_run
+from qtopt_agent.q_functions import make_q_function
+from qtopt_agent.training.export import export_run, search_at_run_time
 
 pytestmark = pytest.mark.xdist_group("export")  # so that one process makes the run
 SETTINGS = ("min_episodes=2", "scripted_episodes=100", "evaluate_episodes=0", "publish_every=1")
@@ -67,6 +70,19 @@ def test_the_search_of_a_model_is_the_one_asked_for(run, tmp_path):
     folder = export_run(run, tmp_path, "shooting", 16, 4, 2, maximizer="random")
     assert json.loads((folder / "manifest.json").read_text())["maximizer"]["name"] == "random"
     assert load(folder).name == "shooting"
+
+
+def test_the_papers_network_is_searched_by_what_decides_sooner_unless_one_says_otherwise():
+    paper, compact = load_preset("paper"), load_preset("compact")
+    ours, usual = make_q_function(PAPER).search, make_q_function(COMPACT).search
+    nothing = (None, None, None, None)
+    assert search_at_run_time(paper, ours, *nothing) == {"name": "cma_es", "samples": 8, "iterations": 9}
+    published = {"name": "cem", "samples": 64, "elites": 6, "iterations": 2}
+    assert search_at_run_time(compact, usual, *nothing) == published
+    assert search_at_run_time(paper, ours, None, None, None, "cem") == published
+    assert search_at_run_time(paper, ours, 32, None, None, None) == published | {"samples": 32}
+    assert search_at_run_time(load_preset("dqn"), usual, *nothing)["name"] == "grid"
+    assert (paper.maximizer.kind, paper.maximizer.cem_samples) == ("cem", 64), "targets are the paper's"
 
 
 def test_a_search_that_torchscript_cannot_run_is_refused_by_name(run, tmp_path):

@@ -81,11 +81,25 @@ class AskTell(nn.Module, ABC):
         """The search after scoring `actions` [B, N, A] with `logits` [B, N]."""
 
     @torch.no_grad()
-    def __call__(self, q: QFunction, embedding: Tensor, state: Tensor, generator: torch.Generator) -> Maximum:
-        """See Maximizer. Raises InvalidInput when the Q-function returns a value that is not finite."""
+    def __call__(
+        self,
+        q: QFunction,
+        embedding: Tensor,
+        state: Tensor,
+        generator: torch.Generator,
+        last: Tensor | None = None,
+    ) -> Maximum:
+        """See Maximizer. Raises InvalidInput when the Q-function returns a value that is not finite.
+
+        last: [B, A], what was decided before in the same attempt, NaN at its beginning. Such a warm start scores it in
+        the first round, in place of a sample; nothing is remembered here.
+        """
         search = self.start(state.shape[0])
         for i in range(self.rounds):
             actions = self.ask(search, i, generator)
+            if i == 0 and last is not None:
+                first = torch.where(last.isnan().any(1, keepdim=True), actions[:, 0], last)
+                actions = torch.cat([first.unsqueeze(1), actions[:, 1:]], 1)
             search = self.tell(search, i, actions, q.evaluate(embedding, state, actions))
         return Maximum(search.action, search.logit, search.stats)
 

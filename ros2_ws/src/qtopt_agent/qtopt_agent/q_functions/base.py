@@ -1,6 +1,8 @@
 """What every Q-function offers: the image is encoded once, then any number of actions is scored against it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +22,9 @@ class QFunction(nn.Module, ABC):
 
     kind, risk, risk_level = "scalar", "neutral", 0.0
     """As in `make_q_function`."""
+
+    search: ClassVar[Mapping[str, Any]] = {"name": "cem", "samples": 64, "elites": 6, "iterations": 2}
+    """How a robot searches, if nobody says otherwise: for `make_maximizer`. docs/algorithms/cem.md says what won."""
 
     mask_size = 0
     """Parts along each side of the picture of which it can say how much shows objects; 0: it cannot."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.core.seeds import torch_seed
-from qtopt_agent.maximizers import CEM
+from qtopt_agent.models.build import build_search
 from qtopt_agent.policies.scripted_module import TorchScriptPolicy, script_policy
 from qtopt_agent.q_functions import MirroredQFunction, QFunction, make_q_function
 from qtopt_agent.q_functions.grasping44 import fuse_batch_norm
@@ -72,18 +72,19 @@ class WholeNetwork(QFunction):
 
 
 def methods(profile: Profile, seed: int) -> dict[str, Decide]:
-    """Ways to decide with the same weights and search; batch norms are folded in all of them."""
-    q, cem = fuse_batch_norm(_typical_network(profile, seed)), CEM(profile.action_space)
+    """Ways to decide with the same weights and the network's own search; batch norms are folded in all of them."""
+    q = fuse_batch_norm(typical_network(profile, seed))
+    search = build_search(profile, q.search)
     if profile.mirrors:  # as models of such profiles are released
         q = MirroredQFunction(q, profile)
 
     def compiled(dtype: torch.dtype) -> Decide:
-        policy = TorchScriptPolicy(script_policy(q, cem, profile), profile, dtype)
+        policy = TorchScriptPolicy(script_policy(q, search, profile), profile, dtype)
         return lambda image, state, number: policy.act(image, state, number)[1]
 
     def loop(network: QFunction) -> Decide:
         return lambda image, state, number: (
-            cem(network, network.encode(image), state, torch.Generator().manual_seed(number)).q
+            search(network, network.encode(image), state, torch.Generator().manual_seed(number)).q
         )
 
     return {
@@ -161,7 +162,7 @@ def _turns(times: dict[str, list[float]], seconds: float) -> Iterator[str]:
         yield min(unfinished, key=lambda name: unfinished[name])
 
 
-def _typical_network(profile: Profile, seed: int) -> QFunction:
+def typical_network(profile: Profile, seed: int) -> QFunction:
     """Weights as drawn, with batch statistics of their own maps, so that Q differs from action to action."""
     q = make_q_function(profile, seed=seed).train()
     for module in q.modules():

@@ -101,7 +101,7 @@ def _train(order: Round, run: Path, report: Report) -> Path:
     if outcome.interrupted:
         raise KeyboardInterrupt
     report({"publishing": order.version, "steps": outcome.steps})
-    candidate = export_run(run, Path(order.candidates), order.version, 64, 6, 2)
+    candidate = export_run(run, Path(order.candidates), order.version)
     try:
         found = compare(incumbent, candidate, [episodes], order.hold_back, order.simulate, order.seed)
     except InvalidInput as error:  # nothing to compare on: it stays a candidate
