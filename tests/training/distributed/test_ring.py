@@ -63,7 +63,7 @@ def ray() -> Iterator[None]:
     """One Ray for all tests here. It must leave nothing behind."""
     token = Path.home() / ".ray" / "auth_token"
     before, folders = token.exists(), set(Path("/tmp").glob("qtopt-ray-*"))
-    with ray_session(LOCAL, cores(1, TWO)):
+    with ray_session(LOCAL, 2 * cores(1, TWO)):  # a run's actors are there until Ray forgets it
         yield
     assert token.exists() == before
     assert set(Path("/tmp").glob("qtopt-ray-*")) <= folders
