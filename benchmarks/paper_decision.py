@@ -177,9 +177,9 @@ def main() -> None:
     """Measure, write the data and the picture, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=Path, nargs="+", default=[Path("models/compact-2"), Path("models/d435-1")])
-    parser.add_argument("--states", type=int, default=48, help="states to search in, of each model")
-    parser.add_argument("--samples", type=int, default=2_000, help="random samples of the dense search, a state")
-    parser.add_argument("--turns", type=int, default=9, help="decisions that each variant is timed on")
+    parser.add_argument("--states", type=int, default=96, help="states to search in, of each model")
+    parser.add_argument("--samples", type=int, default=20_000, help="random samples of the dense search, a state")
+    parser.add_argument("--turns", type=int, default=21, help="decisions that each variant is timed on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--png", type=Path, required=True, help="picture to write")
     parser.add_argument("--json", type=Path, required=True, help="data to write")
