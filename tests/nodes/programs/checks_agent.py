@@ -108,21 +108,6 @@ def check_an_attempt_gives_feedback_steps_events_and_a_result():
             assert capture < decided < done
 
 
-def check_an_attempt_can_be_cancelled_at_every_step():
-    with agent() as client:
-        for step in range(4):
-            client.feedback.clear()
-            handle = client.accepted(seed=step)
-            until(lambda step=step: any(said.step >= step for said in client.feedback), "the step")
-            assert result(handle.cancel_goal_async(), 20.0).goals_canceling
-            ended = result(handle.get_result_async(), 20.0)
-            assert ended.status == GoalStatus.STATUS_CANCELED
-            assert ended.result.outcome == Grasp.Result.CANCELLED
-            client.last_is_a_stop()
-            until(lambda: not client.arm.status().moving, "no motion")
-        client.arm.stands()
-
-
 def check_a_second_goal_is_refused_while_one_is_under_way():
     with agent() as client:
         handle = client.accepted()

@@ -18,8 +18,7 @@ from qtopt_agent.episodes.label import read_label
 from qtopt_agent.episodes.reader import find_episodes, find_partial, read_episode
 from qtopt_agent.episodes.verify import verify
 
-SPARING = {"rate": 50.0, "state_rate": 25.0, "camera_rate": 15.0}  # Hz: a rehearsal is long, the machine small
-BEGINS_OPEN = SPARING | {"least_aperture": 0.8}
+BEGINS_OPEN = {"least_aperture": 0.8}
 REHEARSAL = {"rehearse": "true", "cell": "embedded", "grasps": "1000"}
 LONG = 240.0  # s for a round on a busy machine
 BLIND = REHEARSAL | {"policy": "random-script"}  # it closes the jaw, whatever the pictures show

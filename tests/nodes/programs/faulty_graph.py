@@ -32,6 +32,7 @@ from qtopt_agent.graph.description import build
 from qtopt_agent.safety.arm_profile import arm_profile, read_parameters
 
 MARK = "QTOPT_TEST_MARK"  # in the environment of all that a launch starts, wherever it ends up
+SPARING = {"rate": 50.0, "state_rate": 25.0, "camera_rate": 15.0}  # Hz: many graphs, a small machine
 SLOW = {"limits": {"speed": 0.05, "acceleration": 1.0}}  # so that there is a motion to be in the middle of
 TWIST = {"output": {"type": "twist", "topic": "/arm/target_twist"}}
 ARM = arm_profile(read_parameters(shared("config/arms/mujoco.yaml"))).driver
@@ -221,7 +222,7 @@ def files(root, settings):
     store = root / "store"
     if not store.exists():
         put(store, "first")
-    told = {"least_aperture": 0.0, **settings}  # nobody opens the jaw here between two attempts
+    told = {"least_aperture": 0.0, **SPARING, **settings}  # nobody opens the jaw here between two attempts
     (root / "params.yaml").write_text(yaml.safe_dump({"/**": {"ros__parameters": told}}))
     return {"model": str(store), "params": str(root / "params.yaml")}
 
