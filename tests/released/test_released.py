@@ -37,7 +37,7 @@ def test_a_preset_without_groups_means_what_it_did(released: Path) -> None:
     assert set(said_then) <= {name.removesuffix(".kind").rpartition(".")[2] for name in SETTINGS}
     then = {name: tuple(v) if isinstance(v, list) else v for name, v in by_full_name(said_then, SETTINGS).items()}
     new = {name: field.default for name, field in SETTINGS.items() if name not in then}
-    assert set(name.partition(".")[0] for name in new) <= {"looks", "collection", "loss", "replay"}
+    assert set(name.partition(".")[0] for name in new) <= {"looks", "collection", "loss", "replay", "augmentation"}
     assert preset.settings() == then | new
     assert load_preset(str(released / "run/preset.yaml")) == preset
 
