@@ -32,7 +32,7 @@ TELEOP = {
     "pose_topic": "arm/pose",
 }
 BLIND = {"policy": "random-script", "cell": "embedded", "base_frame": "world", "pose_topic": "arm/pose"}
-PATIENT = {"person_age": 1.0}  # a busy machine is no dead hand
+PATIENT = {"person_age": 3.0}  # a busy machine is no dead hand
 
 
 class Joystick:

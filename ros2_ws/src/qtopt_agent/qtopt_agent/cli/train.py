@@ -4,7 +4,7 @@ import math
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -110,13 +110,16 @@ def train(
     begun = load_preset(preset).override(changes) if not resume else None
     if begun is not None and model is not None:
         begun = in_cell_of(begun, model)
-    if begun is not None:
-        out.mkdir(parents=True, exist_ok=True)
     count = max(1, usable_cores() - 1) if actors is None else actors
     laid_out = make_scale(scale or [])
     if scale and ray is None:
         raise InvalidInput("--scale says how a run with --ray is laid out: add --ray, or leave it out")
-    with one_process(out), nullcontext() if ray is None else ray_session(ray, cores(count, laid_out)):
+    with ExitStack() as entered:
+        if ray is not None:  # first, so that one that is not there leaves no folder
+            entered.enter_context(ray_session(ray, cores(count, laid_out)))
+        if begun is not None:
+            out.mkdir(parents=True, exist_ok=True)
+        entered.enter_context(one_process(out))
         chosen = begun or preset_of(read_run(out), out).override(changes)
         begin: Callable[..., Training | RayTraining] = Training
         if ray is not None:
