@@ -134,7 +134,7 @@ def check_a_person_takes_over_in_an_attempt_and_hands_back():
 
 
 def check_a_hand_that_falls_silent_in_an_attempt_ends_it_with_a_stop():
-    with teleoperated() as client:
+    with teleoperated(person_age=1.0) as client:
         handle = client.accepted(seed=2)
         until(lambda: client.events, "the attempt has begun")
         client.stick.set(HOLD, z=-0.5)

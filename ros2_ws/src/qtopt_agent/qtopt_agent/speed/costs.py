@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from qtopt_agent.core.seeds import derived_seed
-from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.learning.learner import Learner
 from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
@@ -29,8 +28,9 @@ FEWEST = 3
 def measure_costs(preset: Preset, device: torch.device = CPU, seconds: float = 10.0) -> Iterator[str | Costs]:
     """Spend about `seconds` on each part, one after the other; yields what comes next, and at last the costs.
 
-    Episodes are of a network that has learned nothing, so they are as long as the preset lets them be. All is measured
-    in processor time, so that other work on the machine hardly changes it, but for a GPU's.
+    Episodes are the scripted policy's: what a network decides with comes on top, and how long its episodes are, nobody
+    knows before it has learned. All is measured in processor time, so that other work on the machine hardly changes
+    it, but for a GPU's.
     """
     profile = preset.acting_profile()
     privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
@@ -38,11 +38,9 @@ def measure_costs(preset: Preset, device: torch.device = CPU, seconds: float = 1
     learner = Learner(preset, profile, network, training_maximizer(preset, profile), 0, device=device)
     masks = network.mask_size if preset.loss.mask_weight else 0
     with TemporaryDirectory(prefix="qtopt_size_") as folder:
-        weights = Path(folder) / "acting.safetensors"
-        save_weights(weights, learner.acting)
         store = TransitionStore(Path(folder) / "replay", StoreSpec.of(profile, FRAMES, privileged, masks))
         yield "episodes"
-        episode_s = _episodes(preset, weights, store, seconds)
+        episode_s = _episodes(preset, store, seconds)
         size, rng = preset.optimizer.batch_size, np.random.default_rng(0)
         batch = store.sample(size, rng)
         if privileged:
@@ -59,13 +57,13 @@ def measure_costs(preset: Preset, device: torch.device = CPU, seconds: float = 1
     yield Costs(size, transitions, episode_s, draw / size, label / size, step, moved // size)
 
 
-def _episodes(preset: Preset, weights: Path, store: TransitionStore, seconds: float) -> float:
+def _episodes(preset: Preset, store: TransitionStore, seconds: float) -> float:
     """Fill `store`; the time of an episode."""
     at_once = attempts_at_once(preset)
     worker, number, done, begun = Worker(preset, at_once), 0, 0, time.process_time()
     while done < at_once or time.process_time() - begun < seconds:
         while not worker.full:
-            worker.begin(number, Order(preset.collection.objects, derived_seed(0, 0, number), str(weights)))
+            worker.begin(number, Order(preset.collection.objects, derived_seed(0, 0, number)))
             number += 1
         for _, episode in worker.step():
             store.append(episode, OFF_POLICY)
