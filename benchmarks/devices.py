@@ -3,12 +3,12 @@
     .venv/bin/python -m benchmarks.devices                 # the processor, and the first GPU if there is one
     .venv/bin/python -m benchmarks.devices --presets paper --seconds 20 --json devices.json
 
-Networks as drawn and batches of random numbers: times alone mean something. Each device has `--seconds` for each row.
+Networks as drawn and batches of random numbers: times alone mean something. On the processor they are its own, so that
+other work hardly counts. Each device has `--seconds` for each row.
 """
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,9 +25,9 @@ from qtopt_agent.policies.scripted_module import TorchScriptPolicy, script_polic
 from qtopt_agent.processes.device import CPU, find_device
 from qtopt_agent.q_functions import MirroredQFunction, make_q_function
 from qtopt_agent.replay.batch import Batch
+from qtopt_agent.speed.costs import timed
 
 PRIVILEGED, MASK = 4, 8
-WARM_UP = 3
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,6 @@ def learning(preset: str, profile: Profile, device: torch.device) -> Callable[[]
         rng.integers(0, 2, (size, MASK, MASK), dtype=np.uint8) * 255,
     )
     return lambda: learner.step(batch)
-
-
-def timed(call: Callable[[], object], device: torch.device, seconds: float) -> list[float]:
-    """Times of calls, each waited for, s."""
-    for _ in range(WARM_UP):
-        call()
-    times: list[float] = []
-    while sum(times) < seconds or len(times) < WARM_UP:
-        begun = time.perf_counter()
-        call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - begun)
-    return times
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 from qtopt_agent.core.policy import Policy
 from qtopt_agent.core.profile import Profile
+from qtopt_agent.learning.augmentation import Augmentation
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.learning.settings import MaximizerSettings
+from qtopt_agent.learning.settings import UNCHANGED, MaximizerSettings
 from qtopt_agent.maximizers import Maximizer, make_maximizer
 from qtopt_agent.policies import BoltzmannPolicy, ExploringPolicy, GreedyPolicy
 from qtopt_agent.q_functions import QFunction, make_q_function
@@ -14,6 +15,11 @@ def make_network(preset: Preset, profile: Profile, privileged_size: int = 0, see
     q = preset.q_function
     auxiliary = privileged_size if preset.loss.auxiliary_weight else 0
     return make_q_function(profile, auxiliary, seed, q.kind, q.risk, q.risk_level)
+
+
+def make_augmentation(preset: Preset, profile: Profile) -> Augmentation | None:
+    """What changes pictures before they are learned from; None where the preset leaves them as they are."""
+    return Augmentation(preset.augmentation, profile) if preset.augmentation != UNCHANGED else None
 
 
 def training_maximizer(preset: Preset, profile: Profile) -> Maximizer:

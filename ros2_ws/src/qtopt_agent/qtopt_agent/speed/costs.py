@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,14 +10,13 @@ import numpy as np
 import torch
 
 from qtopt_agent.core.seeds import derived_seed
-from qtopt_agent.learning.learner import Learner
-from qtopt_agent.learning.parts import make_network, training_maximizer
 from qtopt_agent.learning.preset import Preset
+from qtopt_agent.learning.settings import UNCHANGED
 from qtopt_agent.processes.device import CPU
-from qtopt_agent.replay.spec import OFF_POLICY, StoreSpec
+from qtopt_agent.replay.spec import OFF_POLICY
 from qtopt_agent.replay.store import TransitionStore
-from qtopt_agent.simulation import PRIVILEGED_SIZE
 from qtopt_agent.speed.pipeline import Costs
+from qtopt_agent.training.initial import make_learner, store_spec
 from qtopt_agent.training.worker import Order, Worker, attempts_at_once
 
 FRAMES = 2_000
@@ -32,26 +32,23 @@ def measure_costs(preset: Preset, device: torch.device = CPU, seconds: float = 1
     knows before it has learned. All is measured in processor time, so that other work on the machine hardly changes
     it, but for a GPU's.
     """
-    profile = preset.acting_profile()
-    privileged = PRIVILEGED_SIZE if preset.loss.auxiliary_weight else 0
-    network = make_network(preset, profile, privileged)
-    learner = Learner(preset, profile, network, training_maximizer(preset, profile), 0, device=device)
-    masks = network.mask_size if preset.loss.mask_weight else 0
+    learner, _ = make_learner(preset, 0, device=device)
+    spec = store_spec(replace(preset, augmentation=UNCHANGED), FRAMES)
     with TemporaryDirectory(prefix="qtopt_size_") as folder:
-        store = TransitionStore(Path(folder) / "replay", StoreSpec.of(profile, FRAMES, privileged, masks))
+        store = TransitionStore(Path(folder) / "replay", spec)
         yield "episodes"
         episode_s = _episodes(preset, store, seconds)
         size, rng = preset.optimizer.batch_size, np.random.default_rng(0)
         batch = store.sample(size, rng)
-        if privileged:
+        if preset.loss.auxiliary_weight:
             learner.fit_auxiliary(batch.privileged)
         yield "drawing"
-        draw = _timed(lambda: store.sample(size, rng), CPU, seconds)
+        draw = _median(lambda: store.sample(size, rng), CPU, seconds)
         yield "labelling"
-        label = _timed(lambda: learner.label(batch), device, seconds)
+        label = _median(lambda: learner.label(batch), device, seconds)
         labelled = learner.label(batch)
         yield "gradient steps"
-        step = _timed(lambda: learner.learn(labelled), device, seconds)
+        step = _median(lambda: learner.learn(labelled), device, seconds)
         transitions = store.transitions() / store.episodes_held
     moved = sum(array.nbytes for array in batch if array is not None)
     yield Costs(size, transitions, episode_s, draw / size, label / size, step, moved // size)
@@ -71,8 +68,8 @@ def _episodes(preset: Preset, store: TransitionStore, seconds: float) -> float:
     return (time.process_time() - begun) / done
 
 
-def _timed(call: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """Median time of a call, s."""
+def timed(call: Callable[[], object], device: torch.device, seconds: float) -> list[float]:
+    """Times of calls, s: on the processor its own time, so that other work hardly counts, on a GPU until it is done."""
     clock = time.process_time if device == CPU else time.perf_counter
     call()
     times: list[float] = []
@@ -82,4 +79,8 @@ def _timed(call: Callable[[], object], device: torch.device, seconds: float) -> 
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(clock() - begun)
-    return float(np.median(times))
+    return times
+
+
+def _median(call: Callable[[], object], device: torch.device, seconds: float) -> float:
+    return float(np.median(timed(call, device, seconds)))

@@ -1,5 +1,6 @@
 """Beginning a run: its learner, with what a model has learned where one is given, and what its replay holds."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from qtopt_agent.learning.preset import Preset
 from qtopt_agent.learning.symmetry import Mirror
 from qtopt_agent.models.folder import profile_of
 from qtopt_agent.models.opened import open_model
-from qtopt_agent.processes.device import CPU
+from qtopt_agent.processes.device import CPU, calculates_in_bf16
 from qtopt_agent.q_functions import QFunction
 from qtopt_agent.q_functions.factory import NETWORKS
 from qtopt_agent.replay.spec import StoreSpec
@@ -40,6 +41,12 @@ def make_learner(
     network = make_network(preset, profile, PRIVILEGED_SIZE, seed)
     version = begin_with(network, init, profile) if init is not None else ""
     return Learner(preset, profile, network, training_maximizer(preset, profile), seed, mirrors, device), version
+
+
+def say_precision(preset: Preset, device: torch.device) -> None:
+    """Tell people, once a run, where `device` does not calculate as the preset asks."""
+    if preset.optimizer.bf16 and not calculates_in_bf16(device):
+        print(f"{device} has no instructions for bfloat16: calculating in float32", file=sys.stderr)
 
 
 def store_spec(preset: Preset, capacity: int) -> StoreSpec:

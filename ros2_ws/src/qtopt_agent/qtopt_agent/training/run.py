@@ -17,12 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from qtopt_agent.core.errors import InvalidInput
 from qtopt_agent.core.profile import Profile
 from qtopt_agent.documents import yaml_text
-from qtopt_agent.learning.augmentation import Augmentation
 from qtopt_agent.learning.checkpoint import save_weights
 from qtopt_agent.learning.feed import Feed
 from qtopt_agent.learning.metrics import Metrics, weight_gap
+from qtopt_agent.learning.parts import make_augmentation
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.learning.settings import UNCHANGED
 from qtopt_agent.processes.device import CPU
 from qtopt_agent.processes.interrupts import first_interrupt
 from qtopt_agent.replay.room import with_room
@@ -30,7 +29,7 @@ from qtopt_agent.replay.spec import HEADER, OFF_POLICY, ON_POLICY, PERSON, RECOR
 from qtopt_agent.replay.store import TransitionStore
 from qtopt_agent.training.actors import ActorPool
 from qtopt_agent.training.evaluations import VALIDATION, Evaluations, told
-from qtopt_agent.training.initial import make_learner, store_spec
+from qtopt_agent.training.initial import make_learner, say_precision, store_spec
 from qtopt_agent.training.orders import episodes_due, next_order
 from qtopt_agent.training.recorded import Folder, learning_episodes, shares_of
 from qtopt_agent.training.saved_run import ACTING, REPLAY, SavedRun, begun, check_episodes, fitting
@@ -55,8 +54,8 @@ class Training:
     `episodes` are folders of recorded episodes to learn from, but for the share `hold_back` of them. `collect` says
     whether actors add new ones to the replay; by default a new run collects and a resumed one goes on as it was.
     `init` is a model's folder, with whose weights the run begins. It learns on `device`, and a run may be resumed on
-    another; actors decide on the processor. `skipped` is told of episodes that cannot be read;
-    without it the first of them is an error.
+    another; actors decide on the processor. `skipped` is told of episodes that cannot be read; without it the first of
+    them is an error.
     """
 
     def __init__(
@@ -90,8 +89,7 @@ class Training:
             raise InvalidInput(f"actors is {actors}, expected at least 1 to collect episodes")
         profile = preset.acting_profile()
         self.learner, self._init = make_learner(preset, self.seed, None if resume else init, device)
-        if preset.optimizer.bf16 and not self.learner.bf16:
-            print(f"{device} has no instructions for bfloat16: calculating in float32", file=sys.stderr)
+        say_precision(preset, device)
         self._rng = np.random.default_rng([self.seed, 2])
         self._minutes_before = 0.0
         self._shares = shares_of(episodes, preset.replay.simulation_share if self._collect else 0.0)
@@ -105,8 +103,7 @@ class Training:
             check_episodes(out, saved, self.store.episodes_added)
         if self.store.damage:
             print(self.store.damage, file=sys.stderr)
-        augmentation = Augmentation(preset.augmentation, profile) if preset.augmentation != UNCHANGED else None
-        self._feed = Feed(self.learner, self.store, self._rng, self._shares, augmentation)
+        self._feed = Feed(self.learner, self.store, self._rng, self._shares, make_augmentation(preset, profile))
         if not resume:
             self._read(episodes, profile, hold_back, skipped)
         if not self._collect and self.store.transitions() == 0:

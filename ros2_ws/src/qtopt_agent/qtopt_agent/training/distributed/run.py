@@ -16,7 +16,7 @@ from qtopt_agent.documents import yaml_text
 from qtopt_agent.learning.feed import batch_shares
 from qtopt_agent.learning.metrics import Metrics
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.processes.device import CPU, calculates_in_bf16
+from qtopt_agent.processes.device import CPU
 from qtopt_agent.processes.interrupts import first_interrupt
 from qtopt_agent.replay.spec import OFF_POLICY, ON_POLICY, PERSON
 from qtopt_agent.training.actors import Result
@@ -30,6 +30,7 @@ from qtopt_agent.training.distributed.replay import Replay, shard_folders, shard
 from qtopt_agent.training.distributed.scale import Scale
 from qtopt_agent.training.distributed.trainer import Learned, Trainer
 from qtopt_agent.training.evaluations import VALIDATION, Evaluations, told
+from qtopt_agent.training.initial import say_precision
 from qtopt_agent.training.orders import episodes_due, next_order
 from qtopt_agent.training.recorded import Folder, shares_of
 from qtopt_agent.training.run import SCALARS_EVERY, WAIT, Outcome, progress_bar
@@ -86,8 +87,7 @@ class RayTraining:
         self._paths, self._hold_back = paths, hold_back
         folders = shard_folders(out, scale.shards)
         specs = shard_specs(preset, folders, resume)
-        if preset.optimizer.bf16 and not calculates_in_bf16(device):
-            print(f"{device} has no instructions for bfloat16: calculating in float32", file=sys.stderr)
+        say_precision(preset, device)
         self._calls, self.deaths = Calls(), Deaths(partial(print, file=sys.stderr))
         # The trainer first: where something is wrong with checkpoint or model, nothing else begins.
         self._trainer = start(

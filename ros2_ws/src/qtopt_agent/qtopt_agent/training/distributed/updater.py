@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from qtopt_agent.learning.augmentation import Augmentation
 from qtopt_agent.learning.labelled import Labelled
+from qtopt_agent.learning.parts import make_augmentation
 from qtopt_agent.learning.preset import Preset
-from qtopt_agent.learning.settings import UNCHANGED
 from qtopt_agent.training.distributed.draws import batches
 from qtopt_agent.training.distributed.settled import settle
 from qtopt_agent.training.distributed.shard import Sample
@@ -21,8 +20,7 @@ class Updater:
     def __init__(self, preset: Preset, seed: int) -> None:
         settle()
         self._learner, _ = make_learner(preset, seed)
-        changed = preset.augmentation != UNCHANGED
-        self._augmentation = Augmentation(preset.augmentation, preset.acting_profile()) if changed else None
+        self._augmentation = make_augmentation(preset, preset.acting_profile())
         self._size = preset.optimizer.batch_size
         self._step = -1
 
