@@ -39,8 +39,15 @@ def test_slow_draws_are_the_shards_and_more_of_them_help():
 
 
 def test_targets_grow_old_with_the_number_of_updaters_that_work_ahead():
-    few, many = (simulate(COSTS, Layout("", 1, 1, count)).target_age for count in (4, 40))
+    few, many = (simulate(COSTS, Layout("", 1, 1, count, oldest_target=10_000)).target_age for count in (4, 40))
     assert many > 5 * few > 0
+
+
+def test_no_target_gets_older_than_the_layout_allows_and_updaters_wait_for_it():
+    free, held = (simulate(COSTS, Layout("", 1, 1, 40, oldest_target=oldest)) for oldest in (10_000, 100))
+    assert held.target_age < 100 < free.target_age
+    assert held.steps_per_s == pytest.approx(20, rel=0.02)
+    assert simulate(COSTS, Layout("", 1, 1, 40, oldest_target=10)).bottleneck == "oldest_target"
 
 
 @pytest.mark.parametrize("cores", [3, 8])

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 CORES = (8, 32, 128)
 """Beside those of this machine."""
-PAPERS = {"robots": 7, "updaters": 1000, "trainers": 10, "shards": 100, "collectors": 0}
-"""Kalashnikov et al. 2018, appendix F, as far as it says."""
+PAPERS = {"robots": 7, "updaters": 1000, "trainers": 10, "shards": 100, "collectors": 0, "oldest_target": 10**9}
+"""Kalashnikov et al. 2018, appendix F, as far as it says; it names no bound on the age of targets."""
 
 
 def size(
@@ -25,7 +25,7 @@ def size(
         list[str] | None,
         typer.Option(
             metavar="KEY=N[,KEY=N]",
-            help="Another one to look at: collectors, shards, updaters, trainers, robots, robot_s.",
+            help="Another one to look at: collectors, shards, updaters, trainers, robots, robot_s, oldest_target.",
         ),
     ] = None,
     device: Device = "cpu",
@@ -103,7 +103,7 @@ def _tell(costs: "Costs", alone: float, steps: int, found: "list[tuple[Layout, F
         ["layout", "collect", "update", "train", "steps/s", "for all", "slowest", "age", "MB/s"],
         [
             [
-                layout.name,
+                "yours" if "=" in layout.name else layout.name,
                 f"{layout.collectors or layout.robots}",
                 f"{layout.updaters}",
                 f"{layout.trainers}",

@@ -37,8 +37,8 @@ class Costs:
 class Layout:
     """How many of each there are. Robots are collectors that take `robot_s` an episode.
 
-    batches_per_call, labelled_ahead, drawn_ahead: as in training.distributed.scale. episodes_per_1000_steps: that the
-    trainer waits for; 0: it does not.
+    batches_per_call, labelled_ahead, drawn_ahead, oldest_target: as in training.distributed.scale.
+    episodes_per_1000_steps: that the trainer waits for; 0: it does not.
     """
 
     name: str
@@ -51,11 +51,20 @@ class Layout:
     batches_per_call: int = 10
     labelled_ahead: int = 2
     drawn_ahead: int = 2
+    oldest_target: int = 200
     episodes_per_1000_steps: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises InvalidInput on a layout that learns from nothing, or in which a stage is missing."""
-        for name in ("shards", "updaters", "trainers", "batches_per_call", "labelled_ahead", "drawn_ahead"):
+        for name in (
+            "shards",
+            "updaters",
+            "trainers",
+            "batches_per_call",
+            "labelled_ahead",
+            "drawn_ahead",
+            "oldest_target",
+        ):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}, expected at least 1")
         if min(self.collectors, self.robots) < 0 or (
@@ -70,9 +79,10 @@ class Layout:
 class Flow:
     """What a layout comes to once its queues are full.
 
-    busy: share of its time that a stage works, by name. bottleneck: the last of the ring that always does; collectors,
-    where all others wait for episodes. target_age: gradient steps from the targets to the step that is learned from
-    them, mean. seen: times that a transition is learned from. network_mb_s: transitions on their way to updaters, MB/s.
+    busy: share of its time that a stage works, by name. bottleneck: the last of the ring that always does; where none
+    does, what they wait for: episodes of the collectors, or that labels may be drawn (oldest_target). target_age:
+    gradient steps from the targets to the step that is learned from them, mean. seen: times that a transition is
+    learned from. network_mb_s: transitions on their way to updaters, MB/s.
     """
 
     steps_per_s: float
@@ -97,6 +107,9 @@ class _Ring:
         self.ages: list[int] = []
         self._shards = simpy.Resource(self.env, layout.shards)
         self._labelled = simpy.Store(self.env, layout.labelled_ahead * layout.trainers)
+        # Nothing is drawn that would be too old by the time it is learned from.
+        calls = max(1, layout.oldest_target // layout.batches_per_call)
+        self._under_way = simpy.Container(self.env, calls, init=calls)
         self._arrived = self.env.event()
         for count, period in ((layout.collectors, costs.episode_s), (layout.robots, layout.robot_s)):
             for number in range(count):
@@ -123,6 +136,7 @@ class _Ring:
     def _draw(self, drawn: Any) -> _Process:
         transitions = self.costs.batch * self.layout.batches_per_call
         while True:
+            yield self._under_way.get(1)
             with self._shards.request() as turn:
                 yield turn
                 yield self._work("shards", self.costs.draw_s * transitions)
@@ -145,6 +159,7 @@ class _Ring:
                 yield self._work("trainers", self.costs.step_s)
                 self.ages.append(self.steps - begun)
                 self.steps += 1
+            yield self._under_way.put(1)
             self.calls += 1
 
     def until_calls(self, count: int) -> None:
@@ -174,7 +189,7 @@ def simulate(costs: Costs, layout: Layout) -> Flow:
         steps_per_s=rate,
         episodes_per_s=episodes,
         busy=shares,
-        bottleneck=full[0] if full else "collectors",
+        bottleneck=full[0] if full else "collectors" if layout.episodes_per_1000_steps else "oldest_target",
         target_age=sum(ring.ages) / len(ring.ages),
         seen=rate * costs.batch / (episodes * costs.transitions) if episodes else math.inf,
         network_mb_s=rate * costs.batch * costs.transition_bytes / 1e6,
